@@ -1,0 +1,135 @@
+# make = help. Every target does the set-up that it needs and is quick when nothing changed.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+# Programs may lie in sbin, which an ordinary user's path on Debian leaves out.
+export PATH := $(PATH):/usr/sbin:/sbin
+
+# Story 3 belongs to the beta model. The day is fixed so that no approval expires under the demo.
+DEMO := zoneguard check captures/story-0[124-9]*.pcap captures/story-1*.pcap captures/normal-day-alpha.pcapng --policy zones.yaml --today 2026-11-23
+
+PYTEST_ARGS ?= --numprocesses auto --dist loadfile
+CORPUS ?=
+
+.PHONY: help
+help:  ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+# --- set-up --------------------------------------------------------------------------------------------
+
+# $(call packages,TEST,PACKAGES): when TEST fails, install PACKAGES as root or say exactly what to install.
+define packages
+	@if ! { $(1); } >/dev/null 2>&1; then \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			echo "Installing Debian packages: $(2)"; \
+			apt-get update -qq; \
+			DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(2) >/dev/null; \
+		else \
+			echo "This machine lacks something. Run: sudo apt-get install $(2)" >&2; \
+			echo "この計算機に足りないものがあります。次を実行してください: sudo apt-get install $(2)" >&2; \
+			exit 5; \
+		fi; \
+	fi
+endef
+
+.PHONY: setup
+setup: .venv/.stamp  ## Make .venv with everything that requirements-dev.lock names, hashes checked
+
+.venv/.stamp: requirements-dev.lock pyproject.toml
+	$(call packages,command -v $(PYTHON),python3 python3-venv)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "ZoneGuard needs Python 3.11 or newer: make setup PYTHON=/path/to/python3.11" >&2; \
+		echo "Python 3.11 以降が必要です: make setup PYTHON=/path/to/python3.11" >&2; exit 5; }
+	@$(MAKE) venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+# Debian keeps the module that fills a new environment with pip in a package of its own.
+.PHONY: venv
+venv:
+	$(call packages,$(PYTHON) -c 'import ensurepip',python3-venv)
+	@[ -x $(BIN)/python ] && $(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
+
+.PHONY: test-programs
+test-programs:
+	$(call packages,command -v tshark && command -v tcpdump && command -v zstd,tshark tcpdump zstd)
+
+.PHONY: bench-programs
+bench-programs: test-programs
+	$(call packages,command -v nfdump && command -v nfpcapd,nfdump)
+
+# --- use -----------------------------------------------------------------------------------------------
+
+.PHONY: demo
+demo: setup  ## Judge the sample captures against zones.yaml (in Japanese or English, by LANG)
+	@echo '$$ $(DEMO)'
+	@code=0; PATH="$(CURDIR)/$(BIN):$$PATH" $(DEMO) || code=$$?; \
+	case "$${LC_ALL:-$${LC_MESSAGES:-$${LANG:-}}}" in \
+		ja*) expected="終了コード 1（不適合あり）です。見本の通信記録には違反が含まれているので、これが期待どおりの結果です。"; \
+			other="終了コード $$code です。見本では 1（不適合あり）のはずです。";; \
+		*) expected="Exit code 1 (findings): the sample captures contain violations, so this is what the demo expects."; \
+			other="Exit code $$code, where the sample captures should give 1 (findings).";; \
+	esac; \
+	if [ $$code = 1 ]; then echo; echo "$$expected"; else echo "$$other" >&2; exit 1; fi
+
+# --- checks --------------------------------------------------------------------------------------------
+
+.PHONY: check
+check: setup test-programs  ## Lint, types, layers and tests: what .ci/run runs
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest $(PYTEST_ARGS)
+
+.PHONY: fuzz
+fuzz: setup  ## Hostile captures and policies, for as long as FUZZ_CASES says
+	FUZZ_CASES=$(or $(FUZZ_CASES),1000000) $(BIN)/pytest tests/fuzz -v
+
+.PHONY: accept
+accept: setup  ## Compare with a corpus of real captures: make accept CORPUS=/path/to/corpus
+	@[ -n "$(CORPUS)" ] || { echo "Say where the corpus is: make accept CORPUS=/path/to/corpus" >&2; exit 2; }
+	$(BIN)/python bench/compare_flows.py "$(CORPUS)/pcap" "$(CORPUS)/flows.jsonl"
+
+.PHONY: bench
+bench: setup bench-programs  ## Side by side with tcpdump, nfdump, tshark, scapy and dpkt; writes docs/performance.md
+	$(BIN)/python bench/run.py
+
+.PHONY: bench-quick
+bench-quick: setup bench-programs  ## The same in about a minute, smaller; writes nothing
+	$(BIN)/python bench/run.py --quick
+
+# --- upkeep --------------------------------------------------------------------------------------------
+
+.PHONY: docs
+docs: setup  ## Generate the pages that are made from the code (rules)
+	$(BIN)/python docs/generate.py
+
+.PHONY: readme
+readme: setup  ## Put the real output of the demo into both READMEs
+	$(BIN)/python docs/fill_readme.py
+
+.PHONY: format
+format: setup  ## Format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+.PHONY: lock
+lock: setup  ## Resolve the dependencies anew: requirements.lock and requirements-dev.lock
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
+		--no-emit-index-url --extra parquet pyproject.toml --output-file requirements.lock
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
+		--no-emit-index-url --extra parquet --group dev pyproject.toml --output-file requirements-dev.lock
+
+.PHONY: clean
+clean:  ## Remove what make made, .venv included
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist build bench/data
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
