@@ -1,0 +1,168 @@
+"""`zoneguard policy`: check, show, draw and begin a zones.yaml."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from zoneguard.errors import InputRefusedError, UsageError
+from zoneguard.text import Lang, Text
+
+if TYPE_CHECKING:
+    from zoneguard.policy.model import Policy
+
+# Named here and not read from the package, so that `--help` needs neither pydantic nor YAML.
+MODELS = ("alpha", "alpha-prime", "beta", "beta-prime", "four-zone")
+
+_FILE = click.argument("file", required=False, type=click.Path(path_type=Path))
+
+
+@click.group()
+def policy() -> None:
+    """Check, show, draw or begin a policy file (zones.yaml)."""
+
+
+@policy.command()
+@_FILE
+@click.pass_context
+def lint(ctx: click.Context, file: Path | None) -> None:
+    """Check FILE (zones.yaml here or above) and name every mistake by line and column."""
+    loaded = _load(file)
+    told = Text(
+        ja=f"{loaded.path}: 誤りはありません（ゾーン{len(loaded.zones)}、許可{len(loaded.flows)}、"
+        f"無害化装置{len(loaded.gateways)}）",
+        en=f"{loaded.path}: no mistakes ({len(loaded.zones)} zones, {len(loaded.flows)} allowed flows, "
+        f"{len(loaded.gateways)} gateways)",
+    )
+    click.echo(told.in_(_lang(ctx)))
+
+
+@policy.command()
+@_FILE
+@click.pass_context
+def show(ctx: click.Context, file: Path | None) -> None:
+    """Show the zone matrix: which flows may be opened from the zone of a row to that of a column."""
+    loaded, lang = _load(file), _lang(ctx)
+    matrix = _matrix(loaded)
+    if sys.stdout.isatty():
+        _show_table(loaded, matrix, lang)
+        return
+    for (orig, resp), flows in matrix.items():
+        click.echo(f"{orig}\t{resp}\t{','.join(flows)}")
+
+
+@policy.command()
+@_FILE
+@click.option(
+    "--format", "form", type=click.Choice(["dot", "mermaid"]), default="dot", help="What to draw it for."
+)
+@click.pass_context
+def graph(ctx: click.Context, file: Path | None, form: str) -> None:
+    """Draw zones, gateways and allowed flows as text for Graphviz or Mermaid."""
+    from zoneguard.policy import drawing
+
+    draw = drawing.dot if form == "dot" else drawing.mermaid
+    click.echo(draw(_load(file), _lang(ctx)), nl=False)
+
+
+@policy.command()
+@click.option("--model", type=click.Choice(MODELS), required=True, help="The model to start from.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("zones.yaml"),
+    show_default=True,
+    help="Where to write; an existing file is never overwritten.",
+)
+@click.pass_context
+def init(ctx: click.Context, model: str, output: Path) -> None:
+    """Write a commented policy of a model, to be filled with your own addresses."""
+    from zoneguard.policy.presets import preset
+
+    text = preset(model)
+    try:
+        with output.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise UsageError(
+            Text(
+                ja=f"{output}: すでにあります。--output で別の名前を指定してください",
+                en=f"{output}: exists already; give another name with --output",
+            )
+        ) from None
+    except OSError as error:
+        raise UsageError(
+            Text(
+                ja=f"{output}: 書けません（{error.strerror}）。--output で別の場所を指定してください",
+                en=f"{output}: cannot be written ({error.strerror}); give another place with --output",
+            )
+        ) from None
+    told = Text(
+        ja=f"{output} を書きました。自団体の値に置き換え、`zoneguard policy lint {output}` で確認してください",
+        en=f"wrote {output}; put your own values in and run `zoneguard policy lint {output}`",
+    )
+    click.echo(told.in_(_lang(ctx)))
+
+
+@policy.command()
+def schema() -> None:
+    """Print the JSON Schema of zones.yaml, for editors."""
+    from zoneguard.policy.document import policy_schema
+
+    click.echo(json.dumps(policy_schema(), ensure_ascii=False, indent=2))
+
+
+def _lang(ctx: click.Context) -> Lang:
+    lang: Lang = ctx.obj.lang
+    return lang
+
+
+def _load(file: Path | None) -> Policy:
+    from zoneguard.policy.load import find_policy, load_policy
+
+    found = file or find_policy(Path.cwd())
+    if found is None:
+        raise InputRefusedError(
+            Text(
+                ja="zones.yaml がこのフォルダーにも上のフォルダーにもありません。"
+                "ファイルを指定するか、`zoneguard policy init` で作ってください",
+                en="there is no zones.yaml in this folder or above; name the file, "
+                "or write one with `zoneguard policy init`",
+            )
+        )
+    return load_policy(found)
+
+
+def _matrix(policy: Policy) -> dict[tuple[str, str], list[str]]:
+    matrix: dict[tuple[str, str], list[str]] = {}
+    for flow in policy.flows:
+        matrix.setdefault((flow.source.zone, flow.destination.zone), []).append(flow.id)
+    return matrix
+
+
+def _show_table(policy: Policy, matrix: dict[tuple[str, str], list[str]], lang: Lang) -> None:
+    """Print how many flows each pair has, then which; columns are numbered to fit 80 columns."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    zones = [*(zone.id for zone in policy.zones), "public"]
+    title = Text(
+        ja=f"{policy.organization.ja}（{policy.model.value}）: 行のゾーンから列のゾーンへ開始できる通信の数",
+        en=f"{policy.organization.en} ({policy.model.value}): flows that a row's zone may open to a column's",
+    )
+    table = Table(title=escape(title.in_(lang)))
+    table.add_column("")
+    for number in range(1, len(zones) + 1):
+        table.add_column(str(number), justify="right")
+    for number, orig in enumerate(zones, 1):
+        counts = (len(matrix.get((orig, resp), ())) for resp in zones)
+        table.add_row(escape(f"{number} {orig}"), *(str(count or "·") for count in counts))
+    console = Console()
+    console.print(table)
+    for (orig, resp), flows in matrix.items():
+        console.print(f"{orig} → {resp}: {', '.join(flows)}", markup=False, highlight=False)

@@ -1,0 +1,1 @@
+"""What is allowed: zones.yaml read, checked and turned into questions that can be answered."""
