@@ -1,0 +1,1 @@
+"""What was observed: bytes from files or a ring become flows, claims and coverage."""

@@ -1,0 +1,240 @@
+"""Where each word stands in the integer tables that the kernels share.
+
+Every table is flat (a list when interpreted, an int64 array when compiled); a record is `STRIDE` words.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+# --- one decoded packet (or one layer of it), in the batch ---------------------------------------------
+B_SRC: Final = 0  # four words of 32 bits; IPv4 is ::ffff:a.b.c.d
+B_DST: Final = 4
+B_SPORT: Final = 8
+B_DPORT: Final = 9
+B_PROTOCOL: Final = 10
+B_PLACE: Final = 11  # overlap domain << 16 | sensor
+B_TUNNEL: Final = 12  # identity, 0 .. 2**62
+B_TIME: Final = 13
+B_BYTES: Final = 14
+B_FLAGS: Final = 15  # TCP flags
+B_SEQ: Final = 16
+B_ACK: Final = 17
+B_PAYLOAD: Final = 18  # octets of payload behind the transport header
+B_PAYLOAD_AT: Final = 19
+B_PAYLOAD_END: Final = 20  # of what was captured
+B_SRC_MAC: Final = 21
+B_DST_MAC: Final = 22
+B_VLAN: Final = 23
+B_FRAME: Final = 24
+B_IDENT: Final = 25  # IP identification << 16 | transport checksum
+B_TTL: Final = 26
+B_COUNT: Final = 27  # packets this record stands for (1, or fragments that waited for their first)
+B_KIND: Final = 28  # PACKET, or ICMP_ERROR: the flow that an ICMP error quotes
+B_HASH: Final = 29
+B_FLIP: Final = 30  # 1: the sender is the greater endpoint
+B_EXTRA: Final = 31  # packets of waiting fragments (their octets in B_EXTRA_BYTES)
+B_EXTRA_BYTES: Final = 32
+B_REQUEST: Final = 33  # 1: by its type this (ICMP) packet is a request, 2: a reply, 0: not told
+BATCH_STRIDE: Final = 34
+BATCH: Final = 32
+BATCH_RESERVE: Final = 8  # records one packet may add: the layers of a tunnel and an evicted fragment
+
+# --- one captured frame, noted by the walk over the file -------------------------------------------------
+W_AT: Final = 0
+W_CAPTURED: Final = 1
+W_WIRE: Final = 2
+W_LINK: Final = 3  # link type; -1: of an undeclared interface
+W_SENSOR: Final = 4
+W_TIME: Final = 5  # -1: none was recorded, the latest one seen holds
+FRAME_STRIDE: Final = 6
+MOST_NEW: Final = 512  # rows, finished rows or claims that one round over BATCH frames may add
+
+PACKET: Final = 0
+ICMP_ERROR: Final = 1
+
+# --- one live flow -------------------------------------------------------------------------------------
+# The first sixteen words (two cache lines) are all that an ordinary packet touches.
+R_A_HIGH: Final = 0
+R_A_LOW: Final = 1
+R_B_HIGH: Final = 2
+R_B_LOW: Final = 3
+R_PORTS: Final = 4  # a << 32 | b << 16 | protocol
+R_PLACE: Final = 5
+R_TUNNEL: Final = 6
+R_LAST: Final = 7
+R_A_PACKETS: Final = 8
+R_A_BYTES: Final = 9
+R_B_PACKETS: Final = 10
+R_B_BYTES: Final = 11
+R_STATE: Final = 12
+R_ISN: Final = 13
+R_A_LINK: Final = 14  # digest of MACs, VLAN and TTL, to notice a change with one comparison
+R_B_LINK: Final = 15
+R_FIRST: Final = 16
+R_FRAME: Final = 17  # file << 40 | frame
+R_A_MAC: Final = 18
+R_A_NEXT_HOP: Final = 19
+R_B_MAC: Final = 20
+R_B_NEXT_HOP: Final = 21
+R_VLANS: Final = 22  # a | b << 16 | second sighting << 32
+R_COPIES: Final = 23
+R_COPY_MAC: Final = 24
+R_COPY_NEXT_HOP: Final = 25
+ROW_STRIDE: Final = 26
+
+# --- bits of R_STATE -----------------------------------------------------------------------------------
+S_B_SHIFT: Final = 8  # TCP flags: a in bits 0-7, b in bits 8-15
+S_RUNG_SHIFT: Final = 16  # 4 bits: net.flow.Opener
+S_RUNG_MASK: Final = 15 << 16
+S_OPENER_B: Final = 1 << 20
+S_FIN_A: Final = 1 << 21
+S_FIN_B: Final = 1 << 22
+S_RESET: Final = 1 << 23
+S_ISN: Final = 1 << 24
+S_ANSWERED: Final = 1 << 25
+S_ACKED: Final = 1 << 26  # an ACK with neither SYN nor RST: the connection stands
+S_PAYLOAD_A: Final = 1 << 27
+S_PAYLOAD_B: Final = 1 << 28
+S_UNREACHABLE: Final = 1 << 29
+S_CLASS_A_SHIFT: Final = 32  # 8 bits: net.flow.Payload
+S_CLASS_B_SHIFT: Final = 40
+S_FRESH: Final = 1 << 48  # the first packet was a SYN: it may not continue an earlier piece
+S_FRESH_ANSWER: Final = 1 << 49  # the first packet was a SYN-ACK: likewise
+
+# --- recent packets, to tell mirror copies -------------------------------------------------------------
+RECENT: Final = 8192  # entries, directly mapped
+RECENT_STRIDE: Final = 3  # signature, time, link digest
+COPY_WINDOW: Final = 2_000_000_000  # ns, for a second sighting that differs in MAC, VLAN or TTL
+TWIN_WINDOW: Final = 1_000_000  # ns, for an identical frame (both directions of one port mirrored)
+
+# --- fragments that share an identification ------------------------------------------------------------
+FRAGMENTS: Final = 2048
+F_KEY: Final = 0
+F_TIME: Final = 1
+F_PORTS: Final = 2  # -1: the first fragment has not been seen
+F_PACKETS: Final = 3  # waiting
+F_BYTES: Final = 4
+F_RECORD: Final = 5  # B_SRC … B_TUNNEL and the link words of the first one waiting
+FRAGMENT_STRIDE: Final = 5 + 34
+FRAGMENT_WINDOW: Final = 60_000_000_000  # RFC 8200 section 4.5: 60 seconds
+
+# --- claims waiting to be fetched ----------------------------------------------------------------------
+CLAIMS: Final = 4096
+C_KIND: Final = 0
+C_MAC: Final = 1
+C_HIGH: Final = 2
+C_LOW: Final = 3
+C_VLAN: Final = 4
+C_SENSOR: Final = 5
+C_TIME: Final = 6
+C_FRAME: Final = 7
+CLAIM_STRIDE: Final = 8
+CLAIM_ETHERTYPE: Final = 100  # not a claim: a frame of a protocol that carries no IP; C_LOW tells which
+
+# --- tunnels seen, by identity -------------------------------------------------------------------------
+TUNNELS: Final = 4096
+T_IDENTITY: Final = 0
+T_KIND: Final = 1
+T_NUMBER: Final = 2
+T_PARENT: Final = 3
+T_OUTER: Final = 4  # eight words of 32 bits
+TUNNEL_STRIDE: Final = 12
+
+# --- scalars and counters ------------------------------------------------------------------------------
+Z_POSITION: Final = 0  # in the chunk
+Z_FRAME: Final = 1  # packets met in this file
+Z_FILE: Final = 2
+Z_LINK: Final = 3  # link type of a pcap file
+Z_BIG: Final = 4  # 1: the file's integers are big-endian
+Z_UNIT: Final = 5  # ns per unit of the fraction of a pcap time
+Z_ROWS: Final = 6
+Z_BATCH: Final = 7
+Z_DONE: Final = 8
+Z_CLAIMS: Final = 9
+Z_TUNNELS: Final = 10
+Z_NOW: Final = 11  # the latest time seen
+Z_SENSOR: Final = 12
+Z_LIMIT: Final = 13  # rows the table may hold
+Z_IDLE_TCP: Final = 14
+Z_IDLE_OTHER: Final = 15
+Z_FORMAT: Final = 16
+Z_INTERFACES: Final = 17
+Z_ACTIVE: Final = 18  # ns; 0: flows are not cut by age
+Z_FIRST_TIME: Final = 19
+N_PACKETS: Final = 20
+N_BYTES: Final = 21
+N_DECODED: Final = 22
+N_COPIES: Final = 23
+N_TRUNCATED: Final = 24
+N_ICMP_ERRORS: Final = 25
+N_CLOCK_BACK: Final = 26
+N_NOT_OPENED: Final = 27
+N_FRAGMENTS_LOST: Final = 28
+N_UNKNOWN_LINK: Final = 29
+N_BAD_IP: Final = 30
+N_TOO_DEEP: Final = 31
+N_ENCRYPTED_WLAN: Final = 32
+N_WLAN_CONTROL: Final = 33
+N_OTHER_LLC: Final = 34
+N_TUNNELS_LOST: Final = 35
+N_EMPTY: Final = 36
+N_NOT_IP: Final = 37
+N_BAD_INTERFACE: Final = 38
+Z_FRAMES: Final = 39
+Z_SPILLED: Final = 40  # 1: pieces of flows are on disk
+SCALARS: Final = 48
+
+FORMAT_PCAP: Final = 0
+FORMAT_PCAPNG: Final = 1
+FORMAT_END: Final = 2  # nothing to walk: the waiting fragments leave
+
+# --- pcapng interfaces ---------------------------------------------------------------------------------
+INTERFACES: Final = 1024
+I_LINK: Final = 0
+I_MULTIPLY: Final = 1  # time in ns = units * multiply // divide + offset
+I_DIVIDE: Final = 2
+I_OFFSET: Final = 3
+I_SENSOR: Final = 4
+I_SNAPLEN: Final = 5
+I_MOST: Final = 6  # whole units / divide beyond which the time is FURTHEST
+INTERFACE_STRIDE: Final = 7
+
+# --- why the driver came back --------------------------------------------------------------------------
+RELEASED: Final = -2  # a record stands in the batch already; call again
+MORE: Final = 0  # the chunk is used up to Z_POSITION
+FULL: Final = 1  # the flow table
+CLAIMS_FULL: Final = 2
+DONE_FULL: Final = 3
+BAD_RECORD: Final = 4
+OTHER_BLOCK: Final = 5  # a pcapng block that is no packet
+
+# Seconds of silence after which a further packet begins a new flow.
+IDLE_TCP: Final = 3600
+IDLE_OTHER: Final = 600
+
+FURTHEST: Final = 1 << 62  # ns (the year 2116); differences of two times fit into a word
+MAX_RECORD: Final = 262_144  # octets; libpcap's own limit
+MASK32: Final = 0xFFFFFFFF
+
+
+Octets = Any  # bytearray when interpreted, uint8 array when compiled
+Words = Any  # list when interpreted, int64 array when compiled
+
+
+class Tables(NamedTuple):
+    """Everything the driver works on."""
+
+    scalars: Any
+    keys: Any  # 2 × 16 secret numbers of the keyed hash
+    batch: Any
+    frames: Any
+    slots: Any
+    rows: Any
+    done: Any
+    recent: Any
+    fragments: Any
+    claims: Any
+    tunnels: Any
+    domains: Any  # 4096: VLAN → overlap domain
+    interfaces: Any
