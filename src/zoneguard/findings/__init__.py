@@ -1,0 +1,1 @@
+"""What we say: findings, waivers and baselines, as pure values."""

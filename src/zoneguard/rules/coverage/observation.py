@@ -1,0 +1,190 @@
+"""ZG-I01: what was not seen, not read or not understood, so that nothing is passed over."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from zoneguard.findings.finding import Finding, Severity, Verdict
+from zoneguard.policy.model import Role
+from zoneguard.rules.base import Rule
+from zoneguard.rules.telling import plural, zone_name
+from zoneguard.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from zoneguard.rules.evidence import Evidence
+
+
+_THREE_TIERS = frozenset({Role.MYNUMBER, Role.LGWAN, Role.INTERNET})
+_MUCH = 0.01  # of all packets: more than this not understood, or cut, may hide what matters
+_ONE_SIDED = 0.2  # of answered TCP flows; rx-only or oversubscribed mirrors lie far above
+_NO_TRAFFIC = frozenset(
+    {
+        "LLC frame without IP",
+        "PPP control frame",
+        "empty frame",
+        "wireless management or control frame",
+    }
+)
+
+
+def check(evidence: Evidence) -> Iterator[Finding]:
+    """Yield each way in which the observation falls short; nothing when nothing was to be observed."""
+    seen = evidence.coverage
+    for number, fault in enumerate(evidence.faults, 1):
+        yield _short(
+            f"fault-{number}",
+            Text(
+                ja=f"読めなかった証拠があります。{fault.ja}",
+                en=f"Some evidence could not be read. {fault.en}",
+            ),
+            grave=True,
+        )
+    if not seen.packets:
+        return
+    yield from _not_understood(evidence)
+    yield from _lost(evidence)
+    unseen = [zone.id for zone in evidence.policy.zones if zone.id not in evidence.zones_observed]
+    if unseen:
+        names = [zone_name(evidence.policy, zone) for zone in unseen]
+        yield _short(
+            "zones",
+            Text(
+                ja=f"次の領域の通信は観測されていません: {'、'.join(name.ja for name in names)}。",
+                en=f"No traffic of these zones was observed: {', '.join(name.en for name in names)}.",
+            ),
+            # Without these three nothing can be said of the separation as a whole.
+            grave=any(
+                evidence.policy.role(zone) in _THREE_TIERS for zone in unseen if _is_whole(evidence, zone)
+            ),
+        )
+
+
+def _is_whole(evidence: Evidence, zone: str) -> bool:
+    """Tell a zone from the extension of one."""
+    found = evidence.policy.zone(zone)
+    return found is not None and found.extends is None
+
+
+def _not_understood(evidence: Evidence) -> Iterator[Finding]:
+    seen = evidence.coverage
+    missed = sum(seen.not_decoded.values())
+    if missed:
+        reasons = ", ".join(f"{reason} {count:,}" for reason, count in sorted(seen.not_decoded.items()))
+        yield _short(
+            "not-decoded",
+            Text(
+                ja=f"{seen.packets:,} パケットのうち {missed:,} パケットを解釈できませんでした（{reasons}）。",
+                en=f"{missed:,} of {seen.packets:,} packets were not understood ({reasons}).",
+            ),
+            grave=_hides_traffic(seen.not_decoded) > _MUCH * seen.packets,
+        )
+    if seen.tunnels_not_opened:
+        yield _short(
+            "tunnels",
+            Text(
+                ja=f"{seen.tunnels_not_opened:,} パケットのトンネルの中を確かめられませんでした。",
+                en=f"{seen.tunnels_not_opened:,} tunnelled packet{plural(seen.tunnels_not_opened)} could not be"
+                " opened.",
+            ),
+            grave=False,
+        )
+
+
+def _hides_traffic(reasons: Mapping[str, int]) -> int:
+    """Count what may have been IP traffic; other EtherTypes and LLC frames were understood to be none."""
+    return sum(
+        count
+        for reason, count in reasons.items()
+        if not reason.startswith("ethertype ") and reason not in _NO_TRAFFIC
+    )
+
+
+def _lost(evidence: Evidence) -> Iterator[Finding]:
+    seen, share = evidence.coverage, evidence.one_sided_share
+    if seen.truncated:
+        yield _short(
+            "truncated",
+            Text(
+                ja=f"{seen.truncated:,} パケットが、ヘッダの途中で切れて記録されています。",
+                en=f"{seen.truncated:,} packet{plural(seen.truncated)} were cut off within their headers.",
+            ),
+            grave=seen.truncated > _MUCH * seen.packets,
+        )
+    if seen.dropped:
+        yield _short(
+            "dropped",
+            Text(
+                ja=f"記録した機器が {seen.dropped:,} パケットを取りこぼしています。",
+                en=f"The capturing device dropped {seen.dropped:,} packet{plural(seen.dropped)}.",
+            ),
+            grave=True,
+        )
+    if share > _ONE_SIDED:
+        yield _short(
+            "one-sided",
+            Text(
+                ja=f"応答のあった TCP フローの {share:.0%} が片方向にしか見えません。ミラーが片側だけか、溢れています。",
+                en=f"{share:.0%} of the answered TCP flows were seen one way only; the mirror copies one side or"
+                " overflows.",
+            ),
+            grave=True,
+        )
+    if seen.clock_steps_back:
+        yield _short(
+            "clock",
+            Text(
+                ja=f"記録の時刻が {seen.clock_steps_back:,} 回、後戻りしています。",
+                en=f"The capture's clock stepped back {seen.clock_steps_back:,} time{plural(seen.clock_steps_back)}.",
+            ),
+            grave=False,
+        )
+    if seen.fragments_without_first:
+        yield _short(
+            "fragments",
+            Text(
+                ja=f"{seen.fragments_without_first:,} 個の断片は、最初の断片が見えずポートを判定できません。",
+                en=f"The ports of {seen.fragments_without_first:,} fragment{plural(seen.fragments_without_first)}"
+                " are unknown, since the first one was not seen.",
+            ),
+            grave=False,
+        )
+
+
+def _short(topic: str, message: Text, *, grave: bool) -> Finding:
+    return Finding(
+        rule=RULE.id,
+        name=f"{RULE.name}-{topic}",
+        verdict=Verdict.UNVERIFIABLE,
+        severity=Severity.MEDIUM if grave else Severity.INFO,
+        title=RULE.title,
+        message=message,
+        remedy=RULE.remedy,
+    )
+
+
+RULE = Rule(
+    id="ZG-I01",
+    name="coverage",
+    order=120,
+    severity=Severity.MEDIUM,
+    clauses=("youkou-6-7", "youkou-6-11", "gl-7-1", "gl-9-1", "kisoku-6", "kisoku-8"),
+    title=Text(ja="観測範囲・証跡の不足", en="The observation falls short"),
+    why=Text(
+        ja="見えなかったことは、なかったことではありません。観測の欠けは判定とともに示す必要があります。",
+        en="What was not seen is not what was not there; gaps must be told beside the judgement.",
+    ),
+    remedy=Text(
+        ja="観測点、ミラーの設定、記録の長さと切り詰め長を見直し、欠けた部分を記録し直してください。",
+        en="Review sensors, mirror settings, snap length and duration, and capture again what is missing.",
+    ),
+    example=Text(
+        ja="記録に 12,000 パケットの取りこぼしがあり、TCP の 45% が片方向だった。",
+        en="A capture had 12,000 drops, and 45% of its TCP flows were one-sided.",
+    ),
+    false_positives=Text(
+        ja="ある領域だけを意図して記録した場合。", en="A capture that was meant to hold one zone only."
+    ),
+    check=check,
+)

@@ -1,0 +1,1 @@
+"""Zone crossings: separation and division (family A)."""

@@ -1,0 +1,1 @@
+"""Hosts, addresses and layer 2 (family E)."""

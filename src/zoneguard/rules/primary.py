@@ -1,0 +1,76 @@
+"""One conversation, one primary finding: the most specific speaks, the others hang on it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from zoneguard.findings.finding import SEVERITY_ORDER
+from zoneguard.rules.sight import carriers, is_breach, is_tunnel_service, is_tunnelled, owed
+from zoneguard.rules.telling import fingerprint, merge, with_counts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from zoneguard.findings.finding import Finding
+    from zoneguard.policy.model import Policy
+    from zoneguard.rules.base import Rule
+    from zoneguard.rules.evidence import Evidence
+
+# Lower is more specific: F02 > F01 > B01 > B02 > A05 > A06 > A01 > A08 > D03 > A04 > G > A03 > A02 > the rest.
+# Family G yields to A03 where the two zones owe isolation or division: there the separation itself is
+# the matter, and which service broke it is a detail.
+_SERVICES = "ZG-G"
+_AFTER_DIVISION = 85
+
+
+def primaries(evidence: Evidence, found: Iterable[tuple[Rule, Finding]]) -> Iterator[Finding]:
+    """Give one finding for each subject, with the rules that also hold, merged where they say the same.
+
+    Findings speak of the same conversation when ends, service, state and first packet are the same.
+    What carried a forbidden inner conversation is told together with it, not a second time.
+    """
+    told_inside = carriers(one for one in evidence.conversations if is_tunnelled(one) and is_breach(one))
+    subjects: dict[object, list[tuple[int, Finding]]] = {}
+    for rule, finding in found:
+        if not _is_carrier(finding, told_inside):
+            order = _rank(evidence.policy, rule, finding)
+            subjects.setdefault(_subject(finding), []).append((order, finding))
+    alike: dict[str, list[Finding]] = {}
+    for group in subjects.values():
+        finding = _speaker(group)
+        alike.setdefault(finding.fingerprint, []).append(finding)
+    for same in alike.values():
+        yield with_counts(merge(same))
+
+
+def _is_carrier(finding: Finding, told_inside: frozenset[frozenset[str]]) -> bool:
+    if finding.orig is None or finding.resp is None or finding.protocol is None:
+        return False
+    pair = frozenset({finding.orig.address, finding.resp.address})
+    return pair in told_inside and is_tunnel_service(finding.protocol, finding.resp.port or 0)
+
+
+def _rank(policy: Policy, rule: Rule, finding: Finding) -> int:
+    if not rule.id.startswith(_SERVICES) or finding.orig is None or finding.resp is None:
+        return rule.order
+    is_owed = owed(policy, finding.orig.zone, finding.resp.zone) is not None
+    return _AFTER_DIVISION if is_owed else rule.order
+
+
+def _subject(finding: Finding) -> object:
+    if finding.state is None or not finding.locators:
+        return finding.rule, fingerprint(finding)
+    return finding.orig, finding.resp, finding.service, finding.state, finding.locators[0]
+
+
+def _speaker(group: list[tuple[int, Finding]]) -> Finding:
+    """Let the most specific finding speak; it is as grave as the gravest that says as much."""
+    ranked = [finding for _, finding in sorted(group, key=lambda one: (one[0], one[1].rule))]
+    first = ranked[0]
+    hanging = {finding.rule for finding in ranked} | {rule for finding in ranked for rule in finding.related}
+    grave = min(
+        (finding.severity for finding in ranked if finding.verdict is first.verdict), key=SEVERITY_ORDER.index
+    )
+    finding = replace(first, related=tuple(sorted(hanging - {first.rule})), severity=grave)
+    return replace(finding, fingerprint=fingerprint(finding))

@@ -1,0 +1,1 @@
+"""The register: approved flows, their limits and terms (family C)."""

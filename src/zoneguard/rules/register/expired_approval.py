@@ -1,0 +1,94 @@
+"""ZG-C04: an approval has ended, or is about to."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING
+
+from zoneguard.findings.finding import Finding, Party, Severity, Verdict
+from zoneguard.rules.base import Rule
+from zoneguard.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from zoneguard.rules.evidence import Evidence
+
+
+_SOON = 30  # days
+
+
+def check(evidence: Evidence) -> Iterator[Finding]:
+    """Yield every flow whose approval ended before today or ends within 30 days; the last day still counts."""
+    today = date.fromisoformat(evidence.today)
+    for flow in evidence.policy.flows:
+        until = flow.approval.until if flow.approval else None
+        if until is None or (until - today).days > _SOON:
+            continue
+        seen = evidence.allowed_seen.get(flow.id)
+        if until >= today:
+            left = (until - today).days
+            verdict, severity = Verdict.REVIEW, Severity.INFO
+            message = Text(
+                ja=f"許可 {flow.id} の期限 {until.isoformat()} まであと {left} 日です。",
+                en=f"The approval of flow {flow.id} ends on {until.isoformat()}, {left} days from now.",
+            )
+        elif seen:
+            verdict, severity = Verdict.VIOLATED, Severity.HIGH
+            message = Text(
+                ja=f"許可 {flow.id} の期限は {until.isoformat()} に切れましたが、通信は続いています。",
+                en=f"The approval of flow {flow.id} ended on {until.isoformat()}, but its traffic goes on.",
+            )
+        else:
+            verdict, severity = Verdict.REVIEW, Severity.LOW
+            message = Text(
+                ja=f"許可 {flow.id} の期限は {until.isoformat()} に切れました。観測期間に通信はありませんでした。",
+                en=f"The approval of flow {flow.id} ended on {until.isoformat()}; none of its traffic was observed.",
+            )
+        yield Finding(
+            rule=RULE.id,
+            name=RULE.name,
+            verdict=verdict,
+            severity=severity,
+            title=RULE.title,
+            message=message,
+            remedy=RULE.remedy,
+            orig=Party(zone=flow.source.zone),
+            resp=Party(zone=flow.destination.zone),
+            first_seen=seen[0] if seen else None,
+            last_seen=seen[1] if seen else None,
+            allowed_by=flow.id,
+        )
+
+
+RULE = Rule(
+    id="ZG-C04",
+    name="expired-approval",
+    order=100,
+    severity=Severity.HIGH,
+    clauses=(
+        "youkou-6-7",
+        "youkou-7",
+        "gl-7-4",
+        "kisoku-6",
+        "kisoku-8",
+    ),
+    title=Text(ja="許可・例外の期限切れ／期限間近", en="An approval has ended or is about to"),
+    why=Text(
+        ja="許可と例外は期限を付けて承認され、期限が来れば見直されます。",
+        en="Flows and exceptions are approved for a time and reviewed when it ends.",
+    ),
+    remedy=Text(
+        ja="必要なら承認を更新して until を改め、不要なら flows から除き、機器の許可も削除してください。",
+        en="Renew the approval and its until date, or remove the flow from zones.yaml and from the devices.",
+    ),
+    example=Text(
+        ja="期限が令和8年9月30日の許可 SP-07 の通信が、10月に入っても観測された。",
+        en="Traffic of flow SP-07, approved until 2026-09-30, was still seen in October.",
+    ),
+    false_positives=Text(
+        ja="年度末の一括更新の途中、期限を定めない方針。",
+        en="Bulk renewals at the end of the fiscal year, policies without end dates.",
+    ),
+    check=check,
+)

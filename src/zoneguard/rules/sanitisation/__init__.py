@@ -1,0 +1,1 @@
+"""Sanitisation: mail, file, web and screen (family B)."""

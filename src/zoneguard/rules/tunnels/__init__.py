@@ -1,0 +1,1 @@
+"""Tunnels and IPv6 (family F)."""
