@@ -1,0 +1,353 @@
+"""The use cases, in reading order: judge captures by a policy, and show the flow table itself."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zoneguard import __version__
+from zoneguard.capture.metering import Metered
+from zoneguard.errors import ExitCode, InputRefusedError
+from zoneguard.findings.finding import SEVERITY_ORDER, Severity, Verdict
+from zoneguard.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from zoneguard.capture.gather import Gathered
+    from zoneguard.capture.metering import Input
+    from zoneguard.capture.metering import InputRead as CaptureRead
+    from zoneguard.findings.finding import Finding
+    from zoneguard.net.flow import CaptureCoverage, FlowTable
+    from zoneguard.policy.model import Policy
+    from zoneguard.report.model import Coverage, InputRead, MatrixCell, Report, Summary
+    from zoneguard.rules.conversing import Judge
+    from zoneguard.rules.evidence import Evidence
+    from zoneguard.text import Lang
+
+# What is no IP traffic, or a sender's own fault, is told in the coverage; these leave the run inconclusive.
+_INCONCLUSIVE = frozenset(
+    {
+        "unsupported link type",
+        "too many layers of tunnels",
+        "encrypted wireless frame",
+        "undeclared pcapng interface",
+        "tunnels beyond the bound",
+        "address claims beyond the bound",
+    }
+)
+
+
+def check(
+    paths: Sequence[str],
+    policy_path: Path | None,
+    *,
+    lang: Lang,
+    fail_on: Severity,
+    jobs: int = 1,
+    today: str | None,
+    generated: int,
+    most_memory_mib: int = 256,
+    digests: bool = True,
+    progress: Callable[[int, int], None] = lambda octets, packets: None,
+) -> Report:
+    """Judge captures by a policy.
+
+    `generated` is the time of the report in ns since 1970, `today` (ISO date) what approvals are held
+    against; without it the day of `generated` in the policy's time zone. Raises InputRefusedError when the policy, or every piece of evidence, cannot be read.
+    """
+    from zoneguard.capture.gather import gather
+    from zoneguard.capture.metering import meter
+    from zoneguard.net.flow import FlowTable
+    from zoneguard.policy.domains import overlap_domains
+    from zoneguard.policy.load import load_policy
+    from zoneguard.policy.zoning import Zoning
+    from zoneguard.report.when import day, time_zone
+    from zoneguard.rules.catalogue import judge
+    from zoneguard.rules.conversing import Judge
+
+    policy = load_policy(policy_path or discover_policy())
+    gathered = gather(paths)
+    inputs = _inputs(gathered, policy)
+    sensors = ("", *(sensor.id for sensor in policy.sensors))
+    names = [str(one.path) if one.path is not None else "-" for one in inputs]
+    judged = Judge(policy, Zoning(policy, sensors), files=names, sensors=sensors)
+    metered = meter(
+        inputs,
+        judged.add,
+        jobs=jobs,
+        most_memory_mib=most_memory_mib,
+        domains=overlap_domains(policy),
+        digests=digests,
+        interfaces={s.interface: i for i, s in enumerate(policy.sensors, 1) if s.interface is not None},
+        progress=progress,
+    )
+    _refuse_if_nothing_was_read(metered)
+    judged.add(FlowTable.empty(), metered.tunnels)
+    evidence = judged.evidence(
+        metered.claims,
+        metered.coverage,
+        today=today or day(generated, time_zone(policy.timezone)),
+        faults=tuple(fault for one in metered.inputs for fault in one.reading.faults),
+    )
+    findings = judge(evidence)
+    return _report(
+        policy,
+        judged,
+        metered,
+        evidence,
+        findings,
+        lang=lang,
+        fail_on=fail_on,
+        generated=generated,
+    )
+
+
+def flows(
+    paths: Sequence[str],
+    policy_path: Path | None = None,
+    *,
+    jobs: int = 1,
+    progress: Callable[[int, int], None] = lambda octets, packets: None,
+) -> Iterator[tuple[FlowTable, tuple[NDArray[np.str_], NDArray[np.str_]] | None]]:
+    """Give the flow table of captures block by block, with the zones of both ends when a policy is given."""
+    import numpy as np
+
+    from zoneguard.capture.gather import gather
+    from zoneguard.capture.metering import Input, meter
+    from zoneguard.policy.decide import Decider
+    from zoneguard.policy.domains import overlap_domains
+    from zoneguard.policy.load import load_policy
+    from zoneguard.policy.zoning import Zoning
+
+    policy = load_policy(policy_path) if policy_path is not None else None
+    gathered = gather(paths)
+    inputs = _inputs(gathered, policy) if policy else [Input(path=path) for path in gathered.captures]
+    blocks = _streamed(
+        lambda emit: meter(
+            inputs,
+            emit,
+            jobs=jobs,
+            domains=overlap_domains(policy) if policy else (),
+            progress=progress,
+        )
+    )
+    if policy is None:
+        yield from ((block, None) for block in blocks)
+        return
+    zoning = Zoning(policy)
+    decider, zone_names = Decider(policy, zoning), np.array(zoning.names)
+    for block in blocks:
+        decided = decider.decide(block)
+        yield decided.table, (zone_names[decided.orig_zone], zone_names[decided.resp_zone])
+
+
+def _streamed(work: Callable[[Callable[[FlowTable], None]], Metered]) -> Iterator[FlowTable]:
+    """Give blocks while they are metered; the meter waits when they are not fetched."""
+    from queue import Queue
+    from threading import Thread
+
+    blocks: Queue[FlowTable | Metered | BaseException] = Queue(maxsize=4)
+
+    def run() -> None:
+        try:
+            blocks.put(work(blocks.put))
+        except BaseException as error:  # noqa: BLE001 - it is raised again in the reader's thread
+            blocks.put(error)
+
+    Thread(target=run, daemon=True).start()
+    while True:
+        match blocks.get():
+            case BaseException() as error:
+                raise error
+            case Metered() as metered:
+                _refuse_if_nothing_was_read(metered)
+                return
+            case block:
+                yield block
+
+
+def discover_policy() -> Path:
+    """Find zones.yaml in this folder or above; raises InputRefusedError when there is none."""
+    from zoneguard.policy.load import find_policy
+
+    found = find_policy(Path.cwd())
+    if found is None:
+        raise InputRefusedError(
+            Text(
+                ja="zones.yamlがこのフォルダーにも上のフォルダーにもありません。--policyで指定するか、"
+                "「zoneguard policy init --model alpha」で作ってください。",
+                en="There is no zones.yaml in this folder or above; give one with --policy, or make one with "
+                "`zoneguard policy init --model alpha`.",
+            )
+        )
+    return found
+
+
+def _inputs(gathered: Gathered, policy: Policy) -> list[Input]:
+    """Put each capture under the sensor whose file patterns it matches; captures of one sensor stay in order."""
+    from zoneguard.capture.metering import Input
+
+    return [Input(path=path, sensor=_sensor_of(path, policy)) for path in gathered.captures]
+
+
+def _sensor_of(path: Path | None, policy: Policy) -> int:
+    if path is None:
+        return 0
+    for index, sensor in enumerate(policy.sensors, 1):
+        if any(fnmatch.fnmatch(path.name, glob) or path.match(glob) for glob in sensor.files):
+            return index
+    return 0
+
+
+def _refuse_if_nothing_was_read(metered: Metered) -> None:
+    if all(one.reading.refused for one in metered.inputs):
+        raise InputRefusedError(*(fault for one in metered.inputs for fault in one.reading.faults))
+
+
+def _report(
+    policy: Policy,
+    judged: Judge,
+    metered: Metered,
+    evidence: Evidence,
+    findings: tuple[Finding, ...],
+    *,
+    lang: Lang,
+    fail_on: Severity,
+    generated: int,
+) -> Report:
+    from zoneguard.report.model import PolicyRead, Report, Tool
+
+    matrix = _matrix(policy, judged)
+    return Report(
+        tool=Tool(name="zoneguard", version=__version__),
+        generated=generated,
+        lang=lang,
+        policy=PolicyRead(
+            path=policy.path,
+            sha256=policy.sha256,
+            organization=policy.organization,
+            model=policy.model,
+            timezone=policy.timezone,
+        ),
+        inputs=tuple(_input_read(one) for one in metered.inputs),
+        coverage=_coverage(policy, judged, metered.coverage, evidence, findings=findings, matrix=matrix),
+        summary=_summary(findings, metered, fail_on),
+        matrix=matrix,
+        findings=findings,
+    )
+
+
+def _input_read(one: CaptureRead) -> InputRead:
+    from zoneguard.report.model import InputRead
+
+    reading = one.reading
+    return InputRead(
+        path=one.name,
+        kind="capture",
+        format=reading.format,
+        size=one.size,
+        sha256=one.sha256 or None,
+        status="refused" if reading.refused else "partial" if reading.faults else "read",
+        packets=reading.packets,
+        first_seen=reading.first_seen,
+        last_seen=reading.last_seen,
+        notes=tuple(reading.faults),
+    )
+
+
+def _matrix(policy: Policy, judged: Judge) -> tuple[MatrixCell, ...]:
+    from zoneguard.report.model import MatrixCell
+
+    declared = Counter((flow.source.zone, flow.destination.zone) for flow in policy.flows)
+    observed = {(cell.orig_zone, cell.resp_zone): cell for cell in judged.matrix()}
+    order = {zone.id: at for at, zone in enumerate(policy.zones)}
+    last = len(order)
+    cells = []
+    for pair in sorted(
+        {*declared, *observed}, key=lambda p: (order.get(p[0], last), order.get(p[1], last), p)
+    ):
+        cell = observed.get(pair)
+        cells.append(
+            MatrixCell(
+                orig=pair[0],
+                resp=pair[1],
+                allowed_flows=declared[pair],
+                observed_flows=cell.flows if cell else 0,
+                observed_packets=cell.packets if cell else 0,
+                observed_bytes=cell.bytes if cell else 0,
+                violations=cell.violations if cell else 0,
+            )
+        )
+    return tuple(cells)
+
+
+def _coverage(
+    policy: Policy,
+    judged: Judge,
+    seen: CaptureCoverage,
+    evidence: Evidence,
+    *,
+    findings: Sequence[Finding],
+    matrix: Sequence[MatrixCell],
+) -> Coverage:
+    from zoneguard.report.model import Coverage, Unverifiable
+
+    return Coverage(
+        packets=seen.packets,
+        bytes=seen.bytes,
+        flows=sum(cell.observed_flows for cell in matrix),
+        decoded=seen.decoded,
+        not_decoded=dict(sorted(seen.not_decoded.items())),
+        duplicates=seen.duplicates,
+        truncated=seen.truncated,
+        dropped=seen.dropped,
+        unknown_endpoints=judged.unknown_endpoints()[0],
+        zones_observed=tuple(zone.id for zone in policy.zones if zone.id in evidence.zones_observed),
+        zones_not_observed=tuple(zone.id for zone in policy.zones if zone.id not in evidence.zones_observed),
+        unverifiable=tuple(
+            Unverifiable(rule=finding.rule, reason=finding.message)
+            for finding in findings
+            if finding.verdict is Verdict.UNVERIFIABLE
+        ),
+    )
+
+
+def _summary(findings: Sequence[Finding], metered: Metered, fail_on: Severity) -> Summary:
+    from zoneguard.report.model import Summary
+
+    live = [finding for finding in findings if finding.waiver is None]
+    return Summary(
+        findings=len(live),
+        by_severity=Counter(finding.severity for finding in live),
+        by_verdict=Counter(finding.verdict for finding in live),
+        waived=len(findings) - len(live),
+        exit_code=_exit_code(live, metered, fail_on),
+        fail_on=fail_on,
+    )
+
+
+def _exit_code(live: Sequence[Finding], metered: Metered, fail_on: Severity) -> ExitCode:
+    """Decide by precedence: refused input, findings at the threshold, something not understood or not seen."""
+    if any(one.reading.refused for one in metered.inputs):
+        return ExitCode.REFUSED
+    grave = SEVERITY_ORDER[: SEVERITY_ORDER.index(fail_on) + 1]
+    if any(one.verdict is not Verdict.UNVERIFIABLE and one.severity in grave for one in live):
+        return ExitCode.FINDINGS
+    seen = metered.coverage
+    unseen = any(one.verdict is Verdict.UNVERIFIABLE and one.severity is not Severity.INFO for one in live)
+    if (
+        unseen
+        or any(one.reading.faults for one in metered.inputs)
+        or seen.packets == 0
+        or seen.dropped
+        or seen.truncated
+        or _INCONCLUSIVE & seen.not_decoded.keys()
+    ):
+        return ExitCode.INCONCLUSIVE
+    return ExitCode.CLEAN

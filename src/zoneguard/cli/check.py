@@ -1,0 +1,186 @@
+"""`zoneguard check`: judge everything given, in one run, into one report."""
+
+from __future__ import annotations
+
+import sys
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from zoneguard.cli.bilingual import Options, command, option
+from zoneguard.cli.clock import time_of_run, total_size
+from zoneguard.cli.output import text_output
+from zoneguard.cli.progress import ProgressBar
+from zoneguard.errors import UsageError
+from zoneguard.findings.finding import SEVERITY_ORDER, Severity
+from zoneguard.text import Text
+
+if TYPE_CHECKING:
+    from zoneguard.report.model import Report
+
+FORMATS = ("text", "json")
+
+
+@command(
+    "check",
+    Text(
+        ja="証拠（キャプチャ、フォルダー、標準入力は -）を方針に照らして判定し、1つの報告にまとめます。",
+        en="Judge evidence (captures, folders, - for standard input) by the policy, in one report.",
+    ),
+)
+@click.argument("evidence", nargs=-1, required=True)
+@option(
+    "--policy",
+    "policy_path",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    words=Text(
+        ja="方針のファイル（既定はこのフォルダーか上の zones.yaml）。",
+        en="The policy (default: zones.yaml in this folder or above).",
+    ),
+)
+@option(
+    "--format",
+    "formats",
+    multiple=True,
+    metavar="FORMAT[=FILE]",
+    words=Text(
+        ja="text（既定）または json。FORMAT=FILE の形で繰り返すと、それぞれのファイルにも書きます。",
+        en="text (default) or json; repeated as FORMAT=FILE, writes each to its file as well.",
+    ),
+)
+@option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    words=Text(ja="標準出力の代わりに書くファイル。", en="Write here instead of to standard output."),
+)
+@option(
+    "--fail-on",
+    type=click.Choice([severity.value for severity in SEVERITY_ORDER]),
+    default="medium",
+    show_default=True,
+    words=Text(
+        ja="終了コード1とする重大度のしきい値。", en="The severity from which findings give exit code 1."
+    ),
+)
+@option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    words=Text(ja="同時に読むファイルの数。", en="How many files to read at once."),
+)
+@option(
+    "--today",
+    metavar="YYYY-MM-DD",
+    words=Text(
+        ja="承認期限を判定する日（既定は方針のタイムゾーンでの今日）。",
+        en="The day approvals are held against (default: today in the policy's time zone).",
+    ),
+)
+@option(
+    "--max-memory",
+    "most_memory_mib",
+    type=click.IntRange(min=16),
+    default=256,
+    show_default=True,
+    metavar="MIB",
+    words=Text(ja="フロー表に使うメモリーの上限（MiB）。", en="Bound of the flow table's memory (MiB)."),
+)
+@option(
+    "--digest/--no-digest",
+    "digests",
+    default=True,
+    words=Text(
+        ja="証拠のSHA-256を報告に記す（既定）。大きなキャプチャでは、記さないほうが速く終わります。",
+        en="Record the SHA-256 of the evidence (default); without it large captures are judged faster.",
+    ),
+)
+@click.pass_context
+def check(
+    ctx: click.Context,
+    *,
+    evidence: tuple[str, ...],
+    policy_path: Path | None,
+    formats: tuple[str, ...],
+    output: Path | None,
+    fail_on: str,
+    jobs: int,
+    today: str | None,
+    most_memory_mib: int,
+    digests: bool,
+) -> None:
+    """Judge evidence, write the report in every form asked for, and end with its exit code."""
+    from zoneguard import api
+
+    lang = ctx.ensure_object(Options).lang
+    targets = report_targets(formats, output)
+    generated = time_of_run()
+    with ProgressBar(total_size(evidence), lang=lang) as progress:
+        report = api.check(
+            evidence,
+            policy_path,
+            lang=lang,
+            fail_on=Severity(fail_on),
+            jobs=jobs,
+            today=_iso_day(today) if today else None,
+            generated=generated,
+            most_memory_mib=most_memory_mib,
+            digests=digests,
+            progress=progress.update,
+        )
+    for form, path in targets:
+        _write(report, form, path)
+    ctx.exit(int(report.summary.exit_code))
+
+
+def report_targets(formats: tuple[str, ...], output: Path | None) -> list[tuple[str, Path | None]]:
+    """Tell which form goes where; the one without a file goes to `output` or standard output, and comes last."""
+    named = [one.partition("=") for one in formats]
+    for form, sign, file in named:
+        if form not in FORMATS or (sign and not file):
+            raise UsageError(
+                Text(
+                    ja=f"--format「{form}{sign}{file}」はありません。text または json を、"
+                    "あるいは json=report.json のように指定してください。",
+                    en=f"--format {form}{sign}{file}: there is no such form; give text or json,"
+                    " or name a file as in json=report.json.",
+                )
+            )
+    plain = [form for form, sign, _ in named if not sign]
+    if len(plain) > 1:
+        raise UsageError(
+            Text(
+                ja="ファイルのない --format は1つだけです。2つ目からは json=report.json のように指定してください。",
+                en="Only one --format may go without a file; name one for the others, as in json=report.json.",
+            )
+        )
+    files: list[tuple[str, Path | None]] = [(form, Path(file)) for form, sign, file in named if sign]
+    return [*files, (plain[0] if plain else "text", output)]
+
+
+def _iso_day(text: str) -> str:
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError as error:
+        raise UsageError(
+            Text(
+                ja=f"--today「{text}」は日付ではありません。2026-04-01 のように指定してください。",
+                en=f"--today {text}: not a date; write it like 2026-04-01.",
+            )
+        ) from error
+
+
+def _write(report: Report, form: str, path: Path | None) -> None:
+    from zoneguard.report.json import render_json
+    from zoneguard.report.text import print_report, render_text
+
+    if form == "text" and path is None and sys.stdout.isatty():
+        print_report(report, sys.stdout)
+        return
+    text = render_json(report) if form == "json" else render_text(report)
+    with text_output(path) as file:
+        file.write(text)

@@ -1,0 +1,222 @@
+"""`zoneguard explain`: one packet, what the policy says of it, and what it would take."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from zoneguard.cli.bilingual import Options, command, option
+from zoneguard.errors import ExitCode, UsageError
+from zoneguard.report.harmless import harmless
+from zoneguard.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from zoneguard.net.address import Address
+    from zoneguard.policy.model import AllowedFlow, FlowEnd, Policy, Service
+    from zoneguard.policy.verdict import Decision, Packet
+
+_PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17, "gre": 47, "esp": 50, "ah": 51, "icmp6": 58, "sctp": 132}
+
+
+@command(
+    "explain",
+    Text(
+        ja="1つの通信が方針で許可されているか、なぜそうなのかを説明します。",
+        en="Explain whether the policy allows one packet, and why.",
+    ),
+)
+@option("--src", required=True, words=Text(ja="開始側のアドレス。", en="Address of who opens."))
+@option("--dst", required=True, words=Text(ja="応答側のアドレス。", en="Address of who answers."))
+@option(
+    "--proto",
+    default="tcp",
+    show_default=True,
+    words=Text(
+        ja="プロトコル（tcp、udp、icmp など、または番号）。",
+        en="Protocol (tcp, udp, icmp … or its number).",
+    ),
+)
+@option(
+    "--dport",
+    type=click.IntRange(0, 65535),
+    default=0,
+    words=Text(
+        ja="応答側のポート（ICMP は タイプ×256＋コード）。",
+        en="Port of who answers (ICMP: type*256+code).",
+    ),
+)
+@option(
+    "--vlan",
+    type=click.IntRange(0, 4094),
+    default=0,
+    words=Text(ja="観測される VLAN（0 はタグなし）。", en="VLAN it would be seen in (0: untagged)."),
+)
+@option(
+    "--policy",
+    "policy_path",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    words=Text(
+        ja="方針のファイル（既定はこのフォルダーか上の zones.yaml）。",
+        en="The policy (default: zones.yaml in this folder or above).",
+    ),
+)
+@click.pass_context
+def explain(
+    ctx: click.Context,
+    *,
+    src: str,
+    dst: str,
+    proto: str,
+    dport: int,
+    vlan: int,
+    policy_path: Path | None,
+) -> None:
+    """Say zones, decision, the flow that allows or comes nearest, and what does not fit; exit 1 if forbidden."""
+    from zoneguard import api
+    from zoneguard.policy.load import load_policy
+    from zoneguard.policy.verdict import VIOLATIONS, Decision, Packet, verdict
+    from zoneguard.policy.zoning import Zoning
+
+    lang = ctx.ensure_object(Options).lang
+    orig, resp = _address("--src", src), _address("--dst", dst)
+    protocol = _protocol(proto)
+    policy = load_policy(policy_path or api.discover_policy())
+    zoning = Zoning(policy)
+    packet = Packet(
+        orig=orig,
+        resp=resp,
+        orig_zone=zoning.zone_of(orig, vlan),
+        resp_zone=zoning.zone_of(resp, vlan),
+        protocol=protocol,
+        port=dport,
+    )
+    ruling = verdict(policy, packet)
+    told = [
+        Text(
+            ja=f"ゾーン: {packet.orig_zone} → {packet.resp_zone}",
+            en=f"Zones: {packet.orig_zone} → {packet.resp_zone}",
+        ),
+        _decision(ruling.decision),
+    ]
+    nearest = ruling.flow or (_nearest(policy, packet) if ruling.decision in VIOLATIONS else None)
+    flow = next((one for one in policy.flows if one.id == nearest), None)
+    if flow is not None:
+        told.append(_declared(flow, allows=ruling.decision is Decision.ALLOWED))
+        if ruling.decision in VIOLATIONS:
+            told += _misfits(flow, packet)
+    for sentence in told:
+        click.echo(harmless(sentence.in_(lang)))
+    if ruling.decision in VIOLATIONS:
+        ctx.exit(int(ExitCode.FINDINGS))
+    if ruling.decision is Decision.UNKNOWN:
+        ctx.exit(int(ExitCode.INCONCLUSIVE))
+
+
+def _address(option_name: str, text: str) -> Address:
+    try:
+        return ip_address(text)
+    except ValueError as error:
+        raise UsageError(
+            Text(
+                ja=f"{option_name}「{text}」は IP アドレスではありません。172.16.20.5 のように指定してください。",
+                en=f"{option_name} {text}: not an IP address; write it like 172.16.20.5.",
+            )
+        ) from error
+
+
+def _protocol(text: str) -> int:
+    number = _PROTOCOLS.get(text.lower(), int(text) if text.isascii() and text.isdigit() else -1)
+    if not 0 <= number <= 255:
+        names = ", ".join(_PROTOCOLS)
+        raise UsageError(
+            Text(
+                ja=f"--proto「{text}」はありません。{names} か 0～255 の番号を指定してください。",
+                en=f"--proto {text}: there is no such protocol; give {names} or a number up to 255.",
+            )
+        )
+    return number
+
+
+def _decision(decision: Decision) -> Text:
+    """Say what the policy says; the words of `policy.verdict.Decision`."""
+    return {
+        "within": Text(ja="判定: 同じゾーンの中の通信です。", en="Decision: both ends lie in one zone."),
+        "allowed": Text(ja="判定: 許可されています。", en="Decision: the policy allows it."),
+        "noise": Text(ja="判定: 既知の拒否済み通信（noise）です。", en="Decision: known and denied (noise)."),
+        "reversed": Text(
+            ja="判定: 禁止です。許可された通信の逆方向から開始しています。",
+            en="Decision: forbidden; a declared flow, opened from the wrong side.",
+        ),
+        "other-service": Text(
+            ja="判定: 禁止です。許可された組ですが、サービスが違います。",
+            en="Decision: forbidden; a declared pair of hosts, but another service.",
+        ),
+        "gateway-leg": Text(
+            ja="判定: 禁止です。別のゾーン側にある無害化装置の足に接しています。",
+            en="Decision: forbidden; it meets a sanitising gateway's leg in another zone.",
+        ),
+        "forbidden": Text(
+            ja="判定: 禁止です。この通信は定義されていません。",
+            en="Decision: forbidden; nothing declared allows it.",
+        ),
+        "link-scope": Text(
+            ja="判定: リンク内の通信（マルチキャスト等）で、ゾーン間の通信ではありません。",
+            en="Decision: link scope (multicast and the like); it does not cross zones.",
+        ),
+        "unknown": Text(
+            ja="判定: 判断できません。どのゾーンにも属さないアドレスがあります。",
+            en="Decision: inconclusive; an address lies in no zone.",
+        ),
+    }[decision.value]
+
+
+def _nearest(policy: Policy, packet: Packet) -> str | None:
+    """Find the flow in which the fewest attributes fail; it must at least join the two zones."""
+    zones = (packet.orig_zone, packet.resp_zone)
+    joining = [flow for flow in policy.flows if (flow.source.zone, flow.destination.zone) == zones]
+    best = min(joining, key=lambda flow: len(list(_misfits(flow, packet))), default=None)
+    return best.id if best else None
+
+
+def _declared(flow: AllowedFlow, *, allows: bool) -> Text:
+    place = f" ({flow.place.file}:{flow.place.line}:{flow.place.column})" if flow.place else ""
+    if allows:
+        return Text(ja=f"許可する定義: {flow.id}{place}", en=f"Allowed by: {flow.id}{place}")
+    return Text(ja=f"最も近い定義: {flow.id}{place}", en=f"Nearest flow: {flow.id}{place}")
+
+
+def _misfits(flow: AllowedFlow, packet: Packet) -> Iterator[Text]:
+    """Yield a sentence for each attribute of the flow that this packet does not meet."""
+    if not _lies_in(flow.source, packet.orig_zone, packet.orig):
+        yield Text(
+            ja=f"不一致（from）: {packet.orig} は {flow.id} の開始側ではありません。",
+            en=f"Does not fit (from): {packet.orig} may not open {flow.id}.",
+        )
+    if not _lies_in(flow.destination, packet.resp_zone, packet.resp):
+        yield Text(
+            ja=f"不一致（to）: {packet.resp} は {flow.id} の応答側ではありません。",
+            en=f"Does not fit (to): {packet.resp} does not answer {flow.id}.",
+        )
+    if not any(_serves(service, packet) for service in flow.services):
+        from zoneguard.policy.services import format_service
+
+        declared = ", ".join(format_service(service) for service in flow.services)
+        yield Text(
+            ja=f"不一致（services）: {flow.id} が許可するのは {declared} だけです。",
+            en=f"Does not fit (services): {flow.id} allows only {declared}.",
+        )
+
+
+def _lies_in(end: FlowEnd, zone: str, address: Address) -> bool:
+    in_zone = end.gateway is not None or end.zone == zone
+    return in_zone and (not end.networks or any(address in network for network in end.networks))
+
+
+def _serves(service: Service, packet: Packet) -> bool:
+    return service.protocol in (None, packet.protocol) and service.ports[0] <= packet.port <= service.ports[1]

@@ -1,0 +1,1 @@
+"""How we say it: text, JSON and the flow table; nothing here decides anything."""

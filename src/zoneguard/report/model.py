@@ -1,0 +1,128 @@
+"""The report as a value: the JSON contract `zoneguard.report/1`, decided elsewhere and only said here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from zoneguard.findings.finding import Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from zoneguard.errors import ExitCode
+    from zoneguard.findings.finding import Finding, Verdict
+    from zoneguard.text import Lang, Text
+
+SCHEMA = "zoneguard.report/1"
+
+InputKind = Literal["capture", "export"]
+InputStatus = Literal["read", "partial", "refused"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tool:
+    """What made the report."""
+
+    name: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyRead:
+    """The policy that was judged by; all times of the report are told in its time zone."""
+
+    path: str
+    sha256: str
+    organization: Text
+    model: str
+    timezone: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputRead:
+    """One piece of evidence: what it is, how much of it was read, and what stood in the way."""
+
+    path: str
+    kind: InputKind
+    format: str
+    size: int
+    status: InputStatus
+    sha256: str | None = None
+    packets: int | None = None
+    first_seen: int | None = None  # ns since 1970
+    last_seen: int | None = None
+    notes: tuple[Text, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unverifiable:
+    """A rule that cannot be verified from here, and why (検証不能)."""
+
+    rule: str
+    reason: Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coverage:
+    """What was seen and what was not; never a silent zero."""
+
+    packets: int = 0
+    bytes: int = 0
+    flows: int = 0
+    decoded: int = 0
+    not_decoded: Mapping[str, int] = field(default_factory=dict)  # reason → packets
+    duplicates: int = 0
+    truncated: int = 0
+    dropped: int = 0
+    unknown_endpoints: int = 0
+    zones_observed: tuple[str, ...] = ()
+    zones_not_observed: tuple[str, ...] = ()
+    unverifiable: tuple[Unverifiable, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """How many of what, and the exit code they amount to."""
+
+    findings: int
+    by_severity: Mapping[Severity, int]
+    by_verdict: Mapping[Verdict, int]
+    exit_code: ExitCode
+    waived: int = 0
+    fail_on: Severity = Severity.MEDIUM
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatrixCell:
+    """What is declared and what was observed from one zone (who opened) to another."""
+
+    orig: str
+    resp: str
+    allowed_flows: int
+    observed_flows: int
+    observed_packets: int
+    observed_bytes: int
+    violations: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """One run, judged."""
+
+    tool: Tool
+    generated: int  # ns since 1970
+    lang: Lang
+    policy: PolicyRead
+    inputs: tuple[InputRead, ...]
+    coverage: Coverage
+    summary: Summary
+    matrix: tuple[MatrixCell, ...]
+    findings: tuple[Finding, ...]
+
+
+def observed_period(report: Report) -> tuple[int, int] | None:
+    """Give the first and the last packet of all inputs; None when no packet was read."""
+    first = [one.first_seen for one in report.inputs if one.first_seen is not None]
+    last = [one.last_seen for one in report.inputs if one.last_seen is not None]
+    return (min(first), max(last)) if first and last else None

@@ -1,0 +1,238 @@
+"""The report for a terminal: whole sentences, aligned columns, nothing cut off."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from zoneguard.findings.finding import SEVERITY_ORDER, Verdict
+from zoneguard.report.findings_text import finding_lines
+from zoneguard.report.harmless import harmless
+from zoneguard.report.model import observed_period
+from zoneguard.report.when import short, time_zone
+from zoneguard.report.width import cells, left, right, wrap
+from zoneguard.report.words import EXIT_CODES, SATISFIED, SEVERITIES, STATUSES, VERDICTS
+from zoneguard.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import TextIO
+
+    from zoneguard.report.model import InputRead, MatrixCell, Report
+    from zoneguard.text import Lang
+
+PLAIN_WIDTH = 80
+WIDEST = 120
+
+_STYLES = {
+    "#": "bold",
+    "critical": "bold red",
+    "high": "red",
+    "medium": "yellow",
+    "low": "cyan",
+    "info": "dim",
+}
+
+
+def render_text(report: Report, *, width: int = PLAIN_WIDTH) -> str:
+    """Write a report as plain lines; ends in a newline."""
+    return "\n".join(line for _, line in _lines(report, width)) + "\n"
+
+
+def print_report(report: Report, terminal: TextIO) -> None:
+    """Print a report on a terminal, in its width and with colours."""
+    from rich.console import Console
+    from rich.text import Text as Styled
+
+    console = Console(file=terminal, highlight=False)
+    width = max(PLAIN_WIDTH, min(console.width, WIDEST))
+    for kind, line in _lines(report, width):
+        console.print(Styled(line, style=_STYLES.get(kind, "")), soft_wrap=True)
+
+
+def _lines(report: Report, width: int) -> Iterator[tuple[str, str]]:
+    """Yield the kind of each line (a heading, a severity or nothing) and the line, made harmless."""
+    for section in (_header, _matrix, _findings, _unverifiable, _coverage, _summary):
+        for kind, line in section(report, width):
+            yield kind, harmless(line)
+
+
+def _heading(title: str) -> Iterator[tuple[str, str]]:
+    yield "", ""
+    yield "#", title
+    yield "", "─" * cells(title)
+
+
+def _labelled(rows: list[tuple[str, str]], width: int) -> Iterator[tuple[str, str]]:
+    column = max(cells(label) for label, _ in rows) + 2
+    for label, value in rows:
+        for number, line in enumerate(wrap(harmless(value), width - column)):
+            yield "", left(label if number == 0 else "", column) + line
+
+
+def _header(report: Report, width: int) -> Iterator[tuple[str, str]]:
+    lang, zone = report.lang, time_zone(report.policy.timezone)
+    period = observed_period(report)
+    none = Text(ja="パケットなし", en="no packets").in_(lang)
+    title = Text(ja="ネットワーク分離 検証報告", en="Network separation report").in_(lang)
+    yield "#", f"{title} — {report.tool.name} {report.tool.version}"
+    yield "", ""
+    rows = [
+        (Text(ja="団体", en="Organisation").in_(lang), report.policy.organization.in_(lang)),
+        (
+            Text(ja="方針", en="Policy").in_(lang),
+            f"{report.policy.path} ({report.policy.model}, sha256 {report.policy.sha256[:12]})",
+        ),
+        (
+            Text(ja="観測期間", en="Observed").in_(lang),
+            f"{short(period[0], zone)} – {short(period[1], zone)}" if period else none,
+        ),
+        (Text(ja="作成", en="Generated").in_(lang), short(report.generated, zone)),
+    ]
+    rows += [
+        (Text(ja="入力", en="Input").in_(lang) if number == 0 else "", _input(one, lang))
+        for number, one in enumerate(report.inputs)
+    ]
+    yield from _labelled(rows, width)
+
+
+def _input(one: InputRead, lang: Lang) -> str:
+    status = STATUSES[one.status].in_(lang)
+    if one.packets is None:
+        return f"{one.path} ({one.format}, {status})"
+    counted = Text(ja=f"{one.packets:,} パケット", en=f"{one.packets:,} packets").in_(lang)
+    return f"{one.path} ({one.format}, {counted}, {status})"
+
+
+def _matrix(report: Report, width: int) -> Iterator[tuple[str, str]]:
+    lang = report.lang
+    yield from _heading(Text(ja="ゾーン間の通信", en="Between the zones").in_(lang))
+    if not report.matrix:
+        yield "", Text(ja="ゾーン間の通信は観測されませんでした。", en="Nothing was observed.").in_(lang)
+        return
+    heads = (
+        Text(ja="開始側 → 応答側", en="orig → resp"),
+        Text(ja="許可定義", en="allowed"),
+        Text(ja="フロー", en="flows"),
+        Text(ja="パケット", en="packets"),
+        Text(ja="バイト", en="bytes"),
+        Text(ja="不適合", en="violated"),
+    )
+    rows = [tuple(head.in_(lang) for head in heads), *(_matrix_row(cell) for cell in report.matrix)]
+    columns = [max(cells(row[index]) for row in rows) for index in range(len(heads))]
+    for number, row in enumerate(rows):
+        numbers = "".join(right(text, columns[i] + 2) for i, text in enumerate(row) if i)
+        kind = "#" if number == 0 else "high" if report.matrix[number - 1].violations else ""
+        if columns[0] + cells(numbers) <= width:
+            yield kind, left(row[0], columns[0]) + numbers
+        else:  # long zone names: the numbers go below
+            yield kind, row[0]
+            yield kind, right(numbers, width)
+
+
+def _matrix_row(cell: MatrixCell) -> tuple[str, ...]:
+    counts = (
+        cell.allowed_flows,
+        cell.observed_flows,
+        cell.observed_packets,
+        cell.observed_bytes,
+        cell.violations,
+    )
+    return (
+        harmless(f"{cell.orig} → {cell.resp}"),
+        *(f"{count:,}" if count else "-" for count in counts),
+    )
+
+
+def _findings(report: Report, width: int) -> Iterator[tuple[str, str]]:
+    lang, zone = report.lang, time_zone(report.policy.timezone)
+    number = 0
+    told = [finding for finding in report.findings if finding.verdict is not Verdict.UNVERIFIABLE]
+    for severity in SEVERITY_ORDER:
+        found = [finding for finding in told if finding.severity is severity]
+        if not found:
+            continue
+        word = SEVERITIES[severity].in_(lang)
+        title = Text(ja=f"重大度 {word}: {len(found):,} 件", en=f"{word}: {len(found):,}").in_(lang)
+        yield from _heading(title)
+        for finding in found:
+            number += 1
+            if finding is not found[0]:
+                yield "", ""
+            for index, line in enumerate(finding_lines(finding, number, lang=lang, zone=zone, width=width)):
+                yield severity.value if index == 0 else "", line
+    if not told:
+        yield from _heading(Text(ja="指摘", en="Findings").in_(lang))
+        yield "", Text(ja="指摘はありません。", en="None.").in_(lang)
+
+
+def _unverifiable(report: Report, width: int) -> Iterator[tuple[str, str]]:
+    lang, coverage = report.lang, report.coverage
+    if not coverage.unverifiable:
+        return
+    yield from _heading(Text(ja="検証不能な事項", en="Not verifiable from here").in_(lang))
+    rows = [(harmless(one.rule), one.reason.in_(lang)) for one in coverage.unverifiable]
+    yield from _labelled(rows, width)
+
+
+def _coverage(report: Report, width: int) -> Iterator[tuple[str, str]]:
+    lang, seen = report.lang, report.coverage
+    yield from _heading(Text(ja="観測範囲", en="Coverage").in_(lang))
+    counts = (
+        (Text(ja="パケット", en="packets"), seen.packets),
+        (Text(ja="バイト", en="bytes"), seen.bytes),
+        (Text(ja="フロー", en="flows"), seen.flows),
+        (Text(ja="IPフレーム", en="IP frames"), seen.decoded),
+        (Text(ja="ミラーの重複", en="mirror copies"), seen.duplicates),
+        (Text(ja="切り詰め", en="truncated"), seen.truncated),
+        (Text(ja="取りこぼし", en="dropped"), seen.dropped),
+        (Text(ja="所属不明の端点", en="unknown endpoints"), seen.unknown_endpoints),
+    )
+    rows = [(label.in_(lang), f"{count:,}") for label, count in counts]
+    rows += [
+        (Text(ja="解釈できず", en="not decoded").in_(lang), f"{count:,} ({reason})")
+        for reason, count in sorted(seen.not_decoded.items())
+    ]
+    nothing = Text(ja="なし", en="none").in_(lang)
+    zones = ", ".join(seen.zones_observed) or nothing
+    rows.append((Text(ja="観測したゾーン", en="zones observed").in_(lang), zones))
+    yield from _labelled(rows, width)
+    for one in report.inputs:
+        for note in one.notes:
+            for line in wrap(harmless(f"{one.path}: {note.in_(lang)}"), width):
+                yield "", line
+
+
+def _summary(report: Report, width: int) -> Iterator[tuple[str, str]]:
+    lang, summary = report.lang, report.summary
+    yield from _heading(Text(ja="まとめ", en="Summary").in_(lang))
+    severities = ", ".join(
+        f"{SEVERITIES[severity].in_(lang)} {summary.by_severity[severity]:,}"
+        for severity in SEVERITY_ORDER
+        if summary.by_severity.get(severity)
+    )
+    verdicts = ", ".join(
+        f"{word.in_(lang)} {summary.by_verdict[verdict]:,}"
+        for verdict, word in VERDICTS.items()
+        if summary.by_verdict.get(verdict)
+    )
+    threshold = SEVERITIES[summary.fail_on].in_(lang)
+    code, meaning = int(summary.exit_code), EXIT_CODES[summary.exit_code].in_(lang)
+    none, clean = summary.findings == 0, summary.exit_code == 0
+    told = Text(
+        ja=f"指摘 {summary.findings:,} 件" + ("。" if none else f"（{severities} ／ {verdicts}）。"),
+        en=f"Findings: {summary.findings:,}" + ("." if none else f" ({severities} / {verdicts})."),
+    )
+    waived = Text(
+        ja=f"ほかに例外措置として承認済みのものが {summary.waived:,} 件あります。",
+        en=f"Besides, covered by waivers: {summary.waived:,}.",
+    )
+    ended = Text(
+        ja=f"終了コード {code}: {meaning}（しきい値: {threshold}）。",
+        en=f"Exit code {code}: {meaning} (threshold: {threshold.lower()}).",
+    )
+    sentences = [told, *([waived] if summary.waived else []), ended]
+    for sentence in sentences:
+        for line in wrap(sentence.in_(lang), width):
+            yield "", line
+    if none and clean:
+        yield "", SATISFIED.in_(lang)

@@ -1,0 +1,58 @@
+"""Nanoseconds since 1970 as ISO 8601 in a time zone, the offset always shown."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from zoneguard.errors import MachineLacksError
+from zoneguard.text import Text
+
+SECOND = 1_000_000_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# Known without a time zone database: these two have had one offset for as long as captures exist.
+_FIXED: dict[str, tzinfo] = {"Asia/Tokyo": timezone(timedelta(hours=9), "JST"), "UTC": UTC}
+
+
+def time_zone(name: str) -> tzinfo:
+    """Find a time zone by its IANA name; a machine without the database is told so."""
+    if name in _FIXED:
+        return _FIXED[name]
+    try:
+        return ZoneInfo(name)
+    except (OSError, ValueError, KeyError) as error:  # ZoneInfoNotFoundError is a KeyError
+        raise _no_zone(name) from error
+
+
+def iso(time: int, zone: tzinfo) -> str:
+    """Write a time with all nine digits of its fraction: 2026-04-01T09:00:00.123456789+09:00."""
+    date, clock, offset = _second(time // SECOND, zone)
+    return f"{date}T{clock}.{time % SECOND:09d}{offset}"
+
+
+def short(time: int, zone: tzinfo) -> str:
+    """Write a time for reading, to the millisecond: 2026-04-01 09:00:00.123+09:00."""
+    date, clock, offset = _second(time // SECOND, zone)
+    return f"{date} {clock}.{time % SECOND // 1_000_000:03d}{offset}"
+
+
+def day(time: int, zone: tzinfo) -> str:
+    """Write the day a time falls on: 2026-04-01."""
+    return _second(time // SECOND, zone)[0]
+
+
+@lru_cache(maxsize=4096)
+def _second(seconds: int, zone: tzinfo) -> tuple[str, str, str]:
+    moment = (_EPOCH + timedelta(seconds=seconds)).astimezone(zone)
+    text = moment.isoformat()
+    return text[:10], text[11:19], text[19:]
+
+
+def _no_zone(name: str) -> MachineLacksError:
+    return MachineLacksError(
+        Text(
+            ja=f"タイムゾーン {name} の定義がこの機器にありません。tzdata を導入してください。",
+            en=f"This machine does not know the time zone {name}; install tzdata.",
+        )
+    )

@@ -1,0 +1,63 @@
+"""Text in the cells of a terminal: Japanese characters are two wide, combining ones none."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from itertools import pairwise
+
+# A line never begins with these, nor ends with those (kinsoku).
+_CLOSING = ")]}、。，．・：；？！）」』】〕〉》ー々…‥%％"
+_OPENING = "([{（「『【〔〈《"
+_PIECE = re.compile(r"\s+|[\u0021-\u10ff]+|.", re.DOTALL)
+
+
+def cells(text: str) -> int:
+    """Count the terminal cells of a text."""
+    return len(text) if text.isascii() else sum(map(_cell, text))
+
+
+def _cell(char: str) -> int:
+    if unicodedata.combining(char) or unicodedata.category(char) in {"Mn", "Me", "Cf"}:
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
+
+
+def left(text: str, width: int) -> str:
+    """Pad to a width on the right; never cut."""
+    return text + " " * (width - cells(text))
+
+
+def right(text: str, width: int) -> str:
+    """Pad to a width on the left; never cut."""
+    return " " * (width - cells(text)) + text
+
+
+def wrap(text: str, width: int) -> list[str]:
+    """Break a text into lines of a width: between words and between wide characters.
+
+    A word that is wider than the line (a path, an address) stays whole: it must be copyable.
+    """
+    lines, line = [], ""
+    for piece in _unbreakable(text):
+        if line and cells(line) + cells(piece.rstrip()) > width:
+            lines.append(line.rstrip())
+            line = piece.lstrip()
+        else:
+            line += piece
+    return [*lines, line.rstrip()]
+
+
+def _unbreakable(text: str) -> list[str]:
+    """Split into what may not be broken inside."""
+    raw = _PIECE.findall(text)
+    if not raw:
+        return []
+    joined = [raw[0]]
+    for before, piece in pairwise(raw):
+        sticks = piece[0] in _CLOSING or before[-1] in _OPENING or _cell(piece[0]) == 0
+        if sticks and not before.isspace():
+            joined[-1] += piece
+        else:
+            joined.append(piece)
+    return joined

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import click
+import pytest
+
+from zoneguard.cli import main
+from zoneguard.cli.bilingual import locale_language
+from zoneguard.errors import ExitCode, InputRefusedError
+from zoneguard.text import Text
+
+
+def a_command_that(monkeypatch, act):
+    monkeypatch.setattr(main._Root, "get_command", lambda *_: click.Command("check", callback=act))
+
+
+def test_help_imports_nothing_heavy():
+    heavy = ("numpy", "numba", "networkx", "pydantic", "rich", "yaml")
+    code = (
+        "import sys; from zoneguard.cli.main import run; run(['--help']);"
+        f"sys.exit(','.join(m for m in {heavy!r} if m in sys.modules) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("line", [["--lang", "ja", "check", "--help"], ["check", "--help", "--lang=ja"]])
+def test_the_language_may_stand_before_or_after_the_command(line, capsys):
+    assert main.run(line) == 0
+    assert capsys.readouterr().out.startswith("使い方: zoneguard check")
+
+
+@pytest.mark.parametrize(
+    ("environment", "lang"),
+    [
+        ({"LANG": "ja_JP.UTF-8"}, "ja"),
+        ({"LC_ALL": "C", "LANG": "ja_JP.UTF-8"}, "en"),
+        ({"LC_ALL": "", "LC_MESSAGES": "ja_JP", "LANG": "C"}, "ja"),
+        ({}, "en"),
+    ],
+)
+def test_the_locale_tells_the_language(environment, lang):
+    assert locale_language(environment) == lang
+
+
+def test_every_command_tells_its_help_in_both_languages(capsys):
+    for name in ("check", "explain", "flows", "warmup"):
+        for lang in ("ja", "en"):
+            assert main.run([name, "--help", "--lang", lang]) == 0
+            lines = capsys.readouterr().out.splitlines()
+            assert max(sum(1 + (ord(c) > 0x2E7F) for c in line) for line in lines) <= 80
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        ["check", "--bogus"],
+        ["nope"],
+        ["check"],
+        ["--lang", "fr", "check", "x"],
+        ["check", "x", "--jobs", "0"],
+    ],
+)
+def test_a_misused_command_gives_one_line_and_2(line, capsys):
+    assert main.run(line) == ExitCode.USAGE
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_faults_are_told_one_a_line_in_the_language(monkeypatch, capsys):
+    def refuse():
+        raise InputRefusedError(Text(ja="誤り一", en="one"), Text(ja="誤り二\x1b[2J", en="two"))
+
+    a_command_that(monkeypatch, refuse)
+    assert main.run(["check", "--lang", "ja"]) == ExitCode.REFUSED
+    assert capsys.readouterr().err == "誤り一\n誤り二<U+001B>[2J\n"
+
+
+def test_a_defect_is_told_in_both_languages_without_a_traceback(monkeypatch, capsys):
+    a_command_that(monkeypatch, lambda: 1 // 0)
+    assert main.run(["check"]) == main.DEFECT
+    told = capsys.readouterr().err
+    assert "不具合" in told
+    assert "defect" in told
+    assert "Traceback" not in told
+
+
+def test_a_defect_shows_its_traceback_when_asked(monkeypatch, capsys):
+    monkeypatch.setenv("ZONEGUARD_DEBUG", "1")
+    a_command_that(monkeypatch, lambda: 1 // 0)
+    assert main.run(["check"]) == main.DEFECT
+    assert "Traceback" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (KeyboardInterrupt, main.INTERRUPTED),
+        (BrokenPipeError, main.READER_GONE),
+        (MemoryError, ExitCode.LACKING),
+    ],
+)
+def test_what_happens_to_a_run_shows_in_its_exit_code(error, code, monkeypatch):
+    def act():
+        raise error
+
+    a_command_that(monkeypatch, act)
+    assert main.run(["check"]) == code
