@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from zoneguard.findings.finding import Severity
 from zoneguard.rules.base import Rule
-from zoneguard.rules.sight import is_breach
+from zoneguard.rules.services.answered import answered_on
 from zoneguard.rules.telling import end_words, graver, service_words, tell
 from zoneguard.text import Text
 
@@ -25,15 +25,9 @@ _PORTS = {
 
 
 def check(evidence: Evidence) -> Iterator[Finding]:
-    """Yield answered crossings of these services.
-
-    Where the two zones owe isolation or division, the crossing itself is the primary finding and this one
-    hangs on it; elsewhere this one is the more telling (primary.py).
-    """
+    """Yield answered crossings of these services."""
     policy = evidence.policy
-    for one in evidence.conversations:
-        if not is_breach(one) or one.services > 1 or one.port not in _PORTS.get(one.protocol, ()):
-            continue
+    for one in answered_on(evidence, _PORTS):
         orig, resp = end_words(policy, one.orig), end_words(policy, one.resp)
         service = service_words(one)
         yield tell(
