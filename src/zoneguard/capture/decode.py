@@ -276,6 +276,9 @@ def fragment(t: Tables, r: int, key: int, first: bool, more: bool, time: int) ->
     m = t.batch
     f = t.fragments
     s = key % FRAGMENTS * FRAGMENT_STRIDE
+    other = (key ^ 1) % FRAGMENTS * FRAGMENT_STRIDE
+    if f[s + F_KEY] != key and (f[other + F_KEY] == key or f[other + F_TIME] < f[s + F_TIME]):
+        s = other  # two places for each datagram: the older one gives way
     known = f[s + F_KEY] == key and abs(time - f[s + F_TIME]) <= FRAGMENT_WINDOW
     if not known and f[s + F_PACKETS] > 0:
         lost = t.scalars[Z_BATCH] * BATCH_STRIDE
