@@ -32,7 +32,7 @@ def block(lang: str) -> str:
         ["/bin/bash", "-c", command],
         cwd=ROOT,
         env={"PATH": path, "LC_ALL": "C.UTF-8", "COLUMNS": "100", "SOURCE_DATE_EPOCH": GENERATED}
-        | {name: os.environ[name] for name in ("HOME", "NUMBA_CACHE_DIR") if name in os.environ},
+        | {name: os.environ[name] for name in ("HOME", "ZONEGUARD_CACHE") if name in os.environ},
         capture_output=True,
         text=True,
         encoding="utf-8",

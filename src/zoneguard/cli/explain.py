@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from zoneguard.net.address import Address
-    from zoneguard.policy.model import AllowedFlow, FlowEnd, Policy, Service
+    from zoneguard.policy.model import AllowedFlow, Policy
     from zoneguard.policy.verdict import Decision, Packet
 
 _PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17, "gre": 47, "esp": 50, "ah": 51, "icmp6": 58, "sctp": 132}
@@ -193,17 +193,19 @@ def _declared(flow: AllowedFlow, *, allows: bool) -> Text:
 
 def _misfits(flow: AllowedFlow, packet: Packet) -> Iterator[Text]:
     """Yield a sentence for each attribute of the flow that this packet does not meet."""
-    if not _lies_in(flow.source, packet.orig_zone, packet.orig):
+    from zoneguard.policy.verdict import end_fits, is_served
+
+    if not end_fits(flow.source, packet.orig_zone, packet.orig):
         yield Text(
             ja=f"不一致（from）: {packet.orig} は {flow.id} の開始側ではありません。",
             en=f"Does not fit (from): {packet.orig} may not open {flow.id}.",
         )
-    if not _lies_in(flow.destination, packet.resp_zone, packet.resp):
+    if not end_fits(flow.destination, packet.resp_zone, packet.resp):
         yield Text(
             ja=f"不一致（to）: {packet.resp} は {flow.id} の応答側ではありません。",
             en=f"Does not fit (to): {packet.resp} does not answer {flow.id}.",
         )
-    if not any(_serves(service, packet) for service in flow.services):
+    if not is_served(flow.services, packet):
         from zoneguard.policy.services import format_service
 
         declared = ", ".join(format_service(service) for service in flow.services)
@@ -211,12 +213,3 @@ def _misfits(flow: AllowedFlow, packet: Packet) -> Iterator[Text]:
             ja=f"不一致（services）: {flow.id} が許可するのは {declared} だけです。",
             en=f"Does not fit (services): {flow.id} allows only {declared}.",
         )
-
-
-def _lies_in(end: FlowEnd, zone: str, address: Address) -> bool:
-    in_zone = end.gateway is not None or end.zone == zone
-    return in_zone and (not end.networks or any(address in network for network in end.networks))
-
-
-def _serves(service: Service, packet: Packet) -> bool:
-    return service.protocol in (None, packet.protocol) and service.ports[0] <= packet.port <= service.ports[1]

@@ -71,7 +71,7 @@ def verdict(policy: Policy, packet: Packet) -> Ruling:
     """
     if is_link_scope(number_of(packet.orig)) or is_link_scope(number_of(packet.resp)):
         return Ruling(decision=Decision.LINK_SCOPE)
-    flow = _first(policy.flows, lambda one: _pair_fits(one, packet) and _served(one.services, packet))
+    flow = _first(policy.flows, lambda one: _pair_fits(one, packet) and is_served(one.services, packet))
     if _kin(policy, packet.orig_zone, packet.resp_zone):
         to_all = _is_directed_broadcast(policy, packet.resp)
         return Ruling(decision=Decision.LINK_SCOPE if to_all else Decision.WITHIN, flow=flow)
@@ -87,7 +87,7 @@ def verdict(policy: Policy, packet: Packet) -> Ruling:
 def _violation(policy: Policy, packet: Packet) -> Ruling:
     """Name the way in which a packet between two zones is not allowed, the most telling first."""
     turned = _turned(packet)
-    flow = _first(policy.flows, lambda one: _pair_fits(one, turned) and _served(one.services, packet))
+    flow = _first(policy.flows, lambda one: _pair_fits(one, turned) and is_served(one.services, packet))
     if flow is not None:
         return Ruling(decision=Decision.REVERSED, flow=flow)
     flow = _first(policy.flows, lambda one: _pair_fits(one, packet))
@@ -115,19 +115,20 @@ def _turned(packet: Packet) -> Packet:
 
 
 def _pair_fits(flow: AllowedFlow, packet: Packet) -> bool:
-    return _end_fits(flow.source, packet.orig_zone, packet.orig) and _end_fits(
+    return end_fits(flow.source, packet.orig_zone, packet.orig) and end_fits(
         flow.destination, packet.resp_zone, packet.resp
     )
 
 
-def _end_fits(end: FlowEnd, zone: str, address: Address) -> bool:
+def end_fits(end: FlowEnd, zone: str, address: Address) -> bool:
     """Tell whether an address is this end; a gateway's leg is known by its address, wherever it lies."""
     return (end.gateway is not None or end.zone == zone) and (
         not end.networks or any(address in network for network in end.networks)
     )
 
 
-def _served(services: Iterable[Service], packet: Packet) -> bool:
+def is_served(services: Iterable[Service], packet: Packet) -> bool:
+    """Tell whether a packet goes to one of the services."""
     return any(
         service.protocol in (None, packet.protocol) and service.ports[0] <= packet.port <= service.ports[1]
         for service in services
@@ -157,7 +158,7 @@ def _is_noise(noise: Noise, packet: Packet) -> bool:
         noise.source in (None, packet.orig_zone)
         and noise.destination in (None, packet.resp_zone)
         and (not noise.networks or any(packet.resp in network for network in noise.networks))
-        and (not noise.services or _served(noise.services, packet))
+        and (not noise.services or is_served(noise.services, packet))
     )
 
 
