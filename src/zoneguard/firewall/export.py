@@ -53,7 +53,9 @@ class Export:
     def place(self, number: int) -> Place:
         """Give the place of a line, counted from 1."""
         text = self.lines[number - 1].strip() if 0 < number <= len(self.lines) else ""
-        return Place(file=self.file, line=number, text=text if len(text) <= SHOWN else text[: SHOWN - 1] + "…")
+        return Place(
+            file=self.file, line=number, text=text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
+        )
 
     def mark(self, number: int, state: LineState) -> None:
         """State what became of a line; the worse of two states stays."""
