@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from zoneguard.firewall.model import Fault, LineState, Place
-from zoneguard.text import Text
+
+if TYPE_CHECKING:
+    from zoneguard.text import Text
 
 MOST_OCTETS = 256 * 1024 * 1024
 MOST_LINES = 4_000_000
