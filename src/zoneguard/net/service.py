@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from enum import IntFlag
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -239,19 +239,27 @@ def _classes(everything: int, sets: Iterable[int]) -> list[int]:
 
 def _join(boxes: list[Service], field: str) -> list[Service]:
     """Join boxes that differ in one dimension only: sets by union, spans where they touch."""
-    alike: dict[Service, list[Service]] = {}
+    at = Service._fields.index(field)
+    alike: dict[tuple[object, ...], list[Any]] = {}
     for box in boxes:
-        alike.setdefault(box._replace(**{field: None}), []).append(box)
-    if field in ("flags", "states"):
-        value: Callable[[Service], int] = lambda box: getattr(box, field)  # noqa: E731 - typed, two lines long
-        return [shape._replace(**{field: sum(map(value, group))}) for shape, group in alike.items()]
-    joined = []
-    for shape, group in alike.items():
-        ends: list[Span] = []
-        for first, last in sorted(getattr(box, field) for box in group):
-            if ends and ends[-1][1] + 1 == first:
-                ends[-1] = (ends[-1][0], last)
-            else:
-                ends.append((first, last))
-        joined += [shape._replace(**{field: span}) for span in ends]
+        alike.setdefault(box[:at] + box[at + 1 :], []).append(box[at])
+    join: Callable[[list[Any]], list[Any]] = _join_sets if field in ("states", "flags") else _join_spans
+    return [
+        Service._make((*rest[:at], value, *rest[at:]))
+        for rest, group in alike.items()
+        for value in join(group)
+    ]
+
+
+def _join_sets(disjoint: list[int]) -> list[int]:
+    return [sum(disjoint)]
+
+
+def _join_spans(disjoint: list[Span]) -> list[Span]:
+    joined: list[Span] = []
+    for first, last in sorted(disjoint):
+        if joined and joined[-1][1] + 1 == first:
+            joined[-1] = (joined[-1][0], last)
+        else:
+            joined.append((first, last))
     return joined

@@ -1,0 +1,188 @@
+"""What many products leave of one: local, exact, lazy, with those that it took."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from zoneguard.net.service import bits_of
+from zoneguard.net.spans import spans_from, subtract_spans
+from zoneguard.net.stretches import AddressField, ServiceField
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from zoneguard.net.product import Product
+    from zoneguard.net.spans import Spans
+    from zoneguard.net.stretches import Entries
+
+PRUNED_COVER = 32  # a cover of more entries is told as found: pruning asks once per entry
+
+
+class _State(NamedTuple):
+    """A product, the entries that meet it, and those of them that contain its source, destination, services."""
+
+    product: Product
+    meet: Entries
+    in_source: Entries
+    in_destination: Entries
+    in_services: Entries
+
+
+class Remainder:
+    """An index of products (entries), not empty, in an order that the caller gives a meaning."""
+
+    def __init__(self, products: Sequence[Product]) -> None:
+        self._products = products
+        self._source = AddressField([product.source for product in products])
+        self._destination = AddressField([product.destination for product in products])
+        self._services = ServiceField([product.services for product in products])
+
+    def at(self, source: int, destination: int, atom: int) -> Entries:
+        """Give the entries that hold one packet."""
+        return self._source.at(source) & self._destination.at(destination) & self._services.ask(1 << atom)[1]
+
+    def meeting(self, product: Product) -> Entries:
+        """Give the entries that share a packet with a product."""
+        if not product:
+            return 0
+        return (
+            self._source.ask(product.source)[0]
+            & self._destination.ask(product.destination)[0]
+            & self._services.ask(product.services)[0]
+        )
+
+    def rest_of(self, product: Product, among: Entries) -> Iterator[Product]:
+        """Yield disjoint products of the packets that none of these entries holds.
+
+        What entries span in two fields is cut off the third, all at once; the little that they leave is
+        divided along the field in which the fewest entries are partial, so that each part lies whole
+        inside or outside of them: at most two divisions deep.
+        """
+        for state, _ in self._walk(product, among):
+            if state is not None:
+                yield state.product
+
+    def cover_of(self, product: Product, among: Entries) -> Entries | None:
+        """Give entries that together hold all packets of a product, few of them; None when they do not.
+
+        Stops at the first packet found outside. One entry that holds all is preferred to several.
+        """
+        start = self._start(product, among)
+        whole = start.meet & start.in_source & start.in_destination & start.in_services
+        if whole:
+            return whole & -whole
+        used = 0
+        for state, taken in self._walk(product, among):
+            if state is not None:
+                return None
+            used |= taken
+        if used.bit_count() <= PRUNED_COVER:
+            for entry in reversed(bits_of(used)):
+                if not any(self.rest_of(product, used ^ 1 << entry)):
+                    used ^= 1 << entry
+        return used
+
+    def _start(self, product: Product, among: Entries) -> _State:
+        meet_source, in_source = self._source.ask(product.source)
+        meet_destination, in_destination = self._destination.ask(product.destination)
+        meet_services, in_services = self._services.ask(product.services)
+        meet = among & meet_source & meet_destination & meet_services
+        return _State(product, meet, in_source, in_destination, in_services)
+
+    def _walk(self, product: Product, among: Entries) -> Iterator[tuple[_State | None, Entries]]:
+        """Yield (what is left, 0) or (None, entries that took something), depth first, widest hope first."""
+        if not product:
+            return
+        pending = [self._start(product, among)]
+        while pending:
+            state = pending.pop()
+            trimmed, taken = self._trim(state)
+            if taken:
+                yield None, taken
+            if trimmed is None:
+                continue
+            if not trimmed.meet:
+                yield trimmed, 0
+                continue
+            parts = list(self._divide(trimmed))
+            parts.sort(key=lambda part: part.meet.bit_count(), reverse=True)
+            pending += parts
+
+    def _trim(self, state: _State) -> tuple[_State | None, Entries]:
+        """Cut off whatever entries take that span two fields, until there are none; None: nothing is left."""
+        taken = 0
+        while True:
+            _, meet, in_source, in_destination, in_services = state
+            both = meet & in_source & in_destination
+            whole = both & in_services
+            if whole:
+                return None, taken | whole & -whole
+            if both:
+                next_state = self._trim_services(state, both)
+            elif both := meet & in_source & in_services:
+                next_state = self._trim_destination(state, both)
+            elif both := meet & in_destination & in_services:
+                next_state = self._trim_source(state, both)
+            else:
+                return state, taken
+            taken |= both
+            if next_state is None:
+                return None, taken
+            state = next_state
+
+    def _trim_services(self, state: _State, takers: Entries) -> _State | None:
+        services = state.product.services
+        for entry in bits_of(takers):
+            services &= ~self._products[entry].services
+        if not services:
+            return None
+        meets, contains = self._services.ask(services)
+        return state._replace(
+            product=state.product._replace(services=services), meet=state.meet & meets, in_services=contains
+        )
+
+    def _trim_destination(self, state: _State, takers: Entries) -> _State | None:
+        left = _less(state.product.destination, [self._products[at].destination for at in bits_of(takers)])
+        if not left:
+            return None
+        meet, contain = self._destination.narrow(left, state.meet ^ takers, state.in_destination)
+        return state._replace(
+            product=state.product._replace(destination=left), meet=meet, in_destination=contain
+        )
+
+    def _trim_source(self, state: _State, takers: Entries) -> _State | None:
+        left = _less(state.product.source, [self._products[at].source for at in bits_of(takers)])
+        if not left:
+            return None
+        meet, contain = self._source.narrow(left, state.meet ^ takers, state.in_source)
+        return state._replace(product=state.product._replace(source=left), meet=meet, in_source=contain)
+
+    def _divide(self, state: _State) -> Iterator[_State]:
+        """Divide along one field; afterwards each entry that meets a part contains it in that field."""
+        product, meet, in_source, in_destination, in_services = state
+        by_source, by_destination = meet & ~in_source, meet & ~in_destination
+        by_services = meet & ~in_services
+        ways = (
+            (by_services.bit_count() or len(self._products) + 1, 0),
+            (by_source.bit_count() or len(self._products) + 1, 1),
+            (by_destination.bit_count() or len(self._products) + 1, 2),
+        )
+        way = min(ways)[1]
+        if way == 0:
+            for services, active in self._services.divide(product.services, by_services):
+                met = meet & ~by_services | active
+                yield _State(product._replace(services=services), met, in_source, in_destination, met)
+        elif way == 1:
+            for spans, active in self._source.divide(product.source, by_source):
+                met = meet & ~by_source | active
+                yield _State(product._replace(source=spans), met, met, in_destination, in_services)
+        else:
+            for spans, active in self._destination.divide(product.destination, by_destination):
+                met = meet & ~by_destination | active
+                yield _State(product._replace(destination=spans), met, in_source, met, in_services)
+
+
+def _less(spans: Spans, taken: Sequence[Spans]) -> Spans:
+    if len(taken) == 1:
+        return subtract_spans(spans, taken[0])
+    return subtract_spans(spans, spans_from(span for one in taken for span in one))

@@ -1,0 +1,236 @@
+"""First-match lists as an index: what they permit, exactly, and the line that decides it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple
+
+from zoneguard.net.product import Probe, Product, intersect
+from zoneguard.net.remainder import Remainder
+from zoneguard.net.service import bits_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from zoneguard.net.service import ServiceUniverse
+    from zoneguard.net.stretches import Entries
+
+
+class Action(StrEnum):
+    """What a line does with the packets that it matches."""
+
+    PERMIT = "permit"
+    DENY = "deny"
+
+
+class Reading(StrEnum):
+    """How lines are read whose conditions are not fully understood."""
+
+    MUST = "must"  # permitted however the unknown conditions turn out
+    MAY = "may"  # permitted if they turn out so
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One line: it matches every packet of `exact`, perhaps some of `unsure`, and no other.
+
+    A line whose condition is not understood has no `exact` and in `unsure` what it could match at most.
+    """
+
+    action: Action
+    exact: tuple[Product, ...] = ()
+    unsure: tuple[Product, ...] = ()
+
+
+class Decided(NamedTuple):
+    """Packets and the line that decides them; None: no line does, the default decides."""
+
+    product: Product
+    line: int | None
+
+
+class Match(NamedTuple):
+    """The first line that surely matches a packet (None: the default), and those before it that may."""
+
+    line: int | None
+    unsure: tuple[int, ...]
+
+
+class Unreachable(NamedTuple):
+    """A line that no packet reaches, and earlier lines that together match all of its packets.
+
+    `covered_by` is ascending and none of it can be left out where it has at most 32 lines; empty when the
+    line matches no packet at all.
+    """
+
+    line: int
+    covered_by: tuple[int, ...]
+
+
+class RuleList:
+    """A list of lines, the first that matches decides; `default` decides what none matches.
+
+    Unknown conditions: a *resolution* lets each line match its exact packets and any part of its unsure
+    ones, packet by packet and line by line independently. A packet's line in some resolution is one of the
+    unsure lines before its first sure line, or that sure line; all of these can come about. Thus
+
+    - MUST: permitted in every resolution. Its sure line permits, and no unsure *deny* comes before it.
+      Read: exact lines and unsure denies, the first decides; unsure permits add nothing, shadow nothing.
+    - MAY: permitted in some resolution. Its sure line permits, or an unsure *permit* comes before it.
+      Read: exact lines and unsure permits, the first decides; unsure denies are passed over.
+
+    Both readings are plain first-match lists, so every question works alike on either. Where one unknown
+    object stands in two lines, true behaviour is still between MUST and MAY, perhaps not up to either.
+
+    Index: entries are the products of all lines in order. Building is linear in the ends of their spans;
+    10,000 lines take about 0.1 s and 30 MB. Everything asked is lazy.
+    """
+
+    def __init__(
+        self, lines: Sequence[Line], universe: ServiceUniverse, *, default: Action = Action.DENY
+    ) -> None:
+        self.lines = tuple(lines)
+        self.universe = universe
+        self.default = default
+        products: list[Product] = []
+        self._line_of: list[int] = []
+        self._first_entry: list[int] = []
+        exact = bytearray()
+        permits = bytearray()
+        for at, line in enumerate(self.lines):
+            self._first_entry.append(len(products))
+            for product, sure in _entries_of(line):
+                products.append(product)
+                self._line_of.append(at)
+                exact.append(sure)
+                permits.append(line.action is Action.PERMIT)
+        self._first_entry.append(len(products))
+        self._products = products
+        self._exact = _bitset(exact)
+        self._permits = _bitset(permits)
+        self._all = (1 << len(products)) - 1
+        self._index = Remainder(products)
+
+    def read(self, reading: Reading) -> Entries:
+        """Give the entries that decide in a reading."""
+        unsure_permits = self._permits & ~self._exact
+        if reading is Reading.MAY:
+            return self._exact | unsure_permits
+        return self._all & ~unsure_permits
+
+    def first_match(self, probe: Probe) -> Match:
+        """Tell the line that decides one packet, and the lines before it that may do so instead."""
+        matching = self._index.at(probe.source, probe.destination, self.universe.atom_at(probe.service))
+        sure = matching & self._exact
+        lowest = sure & -sure
+        before = (matching & ~self._exact) & (lowest - 1 if sure else -1)
+        line = self._line_of[lowest.bit_length() - 1] if sure else None
+        unsure = dict.fromkeys(self._line_of[entry] for entry in bits_of(before))
+        return Match(line, tuple(at for at in unsure if at != line))
+
+    def permitted_within(
+        self, product: Product, *, reading: Reading = Reading.MUST, excluding: RuleList | None = None
+    ) -> Iterator[Decided]:
+        """Yield disjoint products that make up what is permitted within a product, line by line.
+
+        `excluding` takes all packets out that any of its lines match exactly (its actions do not count).
+        They go first: only what is left of a line is held against the lines before it.
+        """
+        yield from self.decided_within(product, Action.PERMIT, reading=reading, excluding=excluding)
+
+    def decided_within(
+        self,
+        product: Product,
+        action: Action,
+        *,
+        reading: Reading = Reading.MUST,
+        excluding: RuleList | None = None,
+    ) -> Iterator[Decided]:
+        """Yield disjoint products of what is permitted, or denied, within a product, with the deciding line."""
+        read = self.read(reading)
+        takers = read & (self._permits if action is Action.PERMIT else ~self._permits)
+        for entry in bits_of(takers & self._index.meeting(product)):
+            here = intersect(self._products[entry], product)
+            for piece in _without(here, excluding):
+                for rest in self._index.rest_of(piece, read & ((1 << entry) - 1)):
+                    yield Decided(rest, self._line_of[entry])
+        if self.default is action:
+            for piece in _without(product, excluding):
+                for rest in self._index.rest_of(piece, read):
+                    yield Decided(rest, None)
+
+    def only_may_be_permitted_within(
+        self, product: Product, *, excluding: RuleList | None = None
+    ) -> Iterator[Decided]:
+        """Yield what is permitted in some resolution and not in every one."""
+        if self._exact == self._all:
+            return
+        for may in self.permitted_within(product, reading=Reading.MAY, excluding=excluding):
+            sure = [
+                Line(action=Action.DENY, exact=(one.product,)) for one in self.permitted_within(may.product)
+            ]
+            for rest in RuleList(sure, self.universe).unmatched(may.product):
+                yield Decided(rest, may.line)
+
+    def unmatched(self, product: Product) -> Iterator[Product]:
+        """Yield disjoint products of what no line surely matches within a product."""
+        yield from self._index.rest_of(product, self._exact)
+
+    def reached(self, line: int, *, reading: Reading = Reading.MUST) -> Iterator[Product]:
+        """Yield what a line still decides: its packets that no earlier line takes in the reading."""
+        for entry in self._entries(line):
+            if self.read(reading) >> entry & 1:
+                yield from self._index.rest_of(self._products[entry], self.read(reading) & ((1 << entry) - 1))
+
+    def shadowed(self, line: int) -> Iterator[Decided]:
+        """Yield the packets that a line could match and an earlier line surely takes, with that line."""
+        for entry in self._entries(line):
+            earlier = self._exact & ((1 << self._first_entry[line]) - 1)
+            for other in bits_of(earlier & self._index.meeting(self._products[entry])):
+                here = intersect(self._products[entry], self._products[other])
+                told = (1 << entry) - (1 << self._first_entry[line])  # the line's own products may overlap
+                for rest in self._index.rest_of(here, earlier & ((1 << other) - 1) | told):
+                    yield Decided(rest, self._line_of[other])
+
+    def unreachable(self) -> Iterator[Unreachable]:
+        """Yield the lines that no packet reaches in any resolution, in order.
+
+        Only what earlier lines match *surely* covers: a line that an unknown condition may leave something
+        is reachable.
+        """
+        for line in range(len(self.lines)):
+            earlier = self._exact & ((1 << self._first_entry[line]) - 1)
+            used = 0
+            for entry in self._entries(line):
+                covering = self._index.cover_of(self._products[entry], earlier)
+                if covering is None:
+                    break
+                used |= covering
+            else:
+                yield Unreachable(line, tuple(dict.fromkeys(self._line_of[entry] for entry in bits_of(used))))
+
+    def _entries(self, line: int) -> range:
+        return range(self._first_entry[line], self._first_entry[line + 1])
+
+
+def _entries_of(line: Line) -> Iterator[tuple[Product, bool]]:
+    for product in line.exact:
+        if product:
+            yield product, True
+    for product in line.unsure:
+        if product:
+            yield product, False
+
+
+def _without(product: Product, excluding: RuleList | None) -> Iterable[Product]:
+    if not product:
+        return ()
+    return (product,) if excluding is None else excluding.unmatched(product)
+
+
+def _bitset(flags: bytearray) -> Entries:
+    return int(flags[::-1].translate(_DIGITS) or b"0", 2)
+
+
+_DIGITS = bytes.maketrans(b"\x00\x01", b"01")

@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from zoneguard.net.service import (
+    ALL_FLAGS,
+    ALL_STATES,
+    ConnectionState,
+    Point,
+    Service,
+    ServiceUniverse,
+    bits_of,
+    flags_matching,
+    intersect_services,
+)
+
+SYN, ACK = 0x02, 0x10
+HTTPS = Service(protocol=(6, 6), dport=(443, 443))
+DNS_ANSWER = Service(protocol=(17, 17), sport=(53, 53))
+ESTABLISHED = Service(protocol=(6, 6), flags=flags_matching(ACK, ACK))
+
+ports = st.tuples(st.sampled_from([0, 53, 80, 443, 65535]), st.sampled_from([0, 53, 79, 443, 65535])).map(
+    lambda pair: (min(pair), max(pair))
+)
+services = st.builds(
+    Service,
+    st.sampled_from([(0, 255), (6, 6), (17, 17), (6, 17), (1, 1)]),
+    ports,
+    ports,
+    st.sampled_from([ALL_FLAGS, flags_matching(SYN | ACK, SYN), flags_matching(ACK, ACK), ALL_FLAGS ^ 1]),
+    st.sampled_from([ALL_STATES, ConnectionState.NEW, ConnectionState.ESTABLISHED | ConnectionState.RELATED]),
+)
+points = st.builds(
+    Point,
+    st.sampled_from([0, 1, 6, 7, 17, 255]),
+    st.sampled_from([0, 52, 53, 80, 65535]),
+    st.sampled_from([0, 53, 79, 80, 443, 444]),
+    st.sampled_from([0, SYN, ACK, SYN | ACK, 255]),
+    st.sampled_from(list(ConnectionState)),
+)
+
+
+def inside(point, box):
+    return (
+        box.protocol[0] <= point.protocol <= box.protocol[1]
+        and box.sport[0] <= point.sport <= box.sport[1]
+        and box.dport[0] <= point.dport <= box.dport[1]
+        and bool(box.flags >> point.flags & 1)
+        and bool(box.states & point.state)
+    )
+
+
+@settings(deadline=None)
+@given(st.lists(services, max_size=5), st.lists(points, min_size=1, max_size=10))
+def test_a_service_holds_the_atoms_of_exactly_its_packets(given_services, some_points):
+    universe = ServiceUniverse(given_services)
+    for point in some_points:
+        atom = universe.atom_at(point)
+        assert inside(point, universe.atoms[atom])
+        for service in given_services:
+            assert bool(universe.set_of(service) >> atom & 1) == inside(point, service)
+
+
+@settings(deadline=None)
+@given(st.lists(services, max_size=5))
+def test_atoms_are_disjoint_and_cover_everything(given_services):
+    universe = ServiceUniverse(given_services)
+    assert sum(atom.size() for atom in universe.atoms) == Service().size()
+    assert universe.count(universe.everything) == Service().size()
+    atoms = universe.atoms[:40]
+    assert not any(intersect_services(a, b) for at, a in enumerate(atoms) for b in atoms[:at])
+
+
+@settings(deadline=None)
+@given(st.lists(services, min_size=1, max_size=4))
+def test_boxes_for_people_hold_the_same_packets_and_are_disjoint(given_services):
+    universe = ServiceUniverse(given_services)
+    wanted = universe.set_of(*given_services[:2])
+    boxes = universe.boxes(wanted)
+    assert universe.set_of(*boxes) == wanted
+    assert sum(box.size() for box in boxes) == universe.count(wanted)
+
+
+def test_one_service_comes_back_as_one_box():
+    universe = ServiceUniverse([HTTPS, DNS_ANSWER, ESTABLISHED])
+    for service in (HTTPS, DNS_ANSWER, ESTABLISHED, Service()):
+        assert universe.boxes(universe.set_of(service)) == [service]
+
+
+def test_flags_and_states_are_cut_only_where_they_are_asked_for():
+    assert len(ServiceUniverse([HTTPS]).atoms) == 5  # below tcp; tcp under, at and over 443; above tcp
+    assert len(ServiceUniverse([HTTPS, ESTABLISHED]).atoms) == 8
+
+
+def test_two_thousand_services_stay_within_a_few_thousand_atoms():
+    many = [Service(protocol=(6, 6), dport=(at * 7, at * 7)) for at in range(2000)]
+    assert len(ServiceUniverse([*many, ESTABLISHED, DNS_ANSWER]).atoms) < 10_000
+
+
+def test_a_service_the_universe_was_not_made_of_is_refused_where_it_would_cut():
+    universe = ServiceUniverse([Service(protocol=(6, 6))])
+    assert universe.set_of(Service(protocol=(7, 255))).bit_count() == 1
+    with pytest.raises(ValueError, match="cuts an atom"):
+        universe.set_of(HTTPS)
+
+
+def test_flag_matches_are_sets_of_octets():
+    assert flags_matching(0, 0) == ALL_FLAGS
+    assert flags_matching(SYN | ACK, SYN).bit_count() == 64
+    assert flags_matching(SYN, ACK) == 0
+
+
+@given(st.sets(st.integers(0, 300)))
+def test_bits_are_listed_ascending(places):
+    assert bits_of(sum(1 << at for at in places)) == sorted(places)
