@@ -6,8 +6,9 @@ import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from zoneguard.capture import kernels, layout, pcap
+from zoneguard.capture import kernels, layout, pcap, records
 from zoneguard.capture.layout import Tables
+from zoneguard.net.address import MASK64
 from zoneguard.net.flow import CaptureCoverage, Claim, ClaimKind, Tunnel, TunnelEnds
 from zoneguard.text import Text
 
@@ -223,13 +224,13 @@ class Meter:
         found = []
         for s in range(0, layout.TUNNELS * layout.TUNNEL_STRIDE, layout.TUNNEL_STRIDE):
             if t[s + layout.T_IDENTITY]:
-                w = [int(x) for x in t[s + layout.T_OUTER : s + layout.T_OUTER + 8]]
+                w = [int(x) & MASK64 for x in t[s + layout.T_OUTER : s + layout.T_OUTER + 4]]
                 found.append(
                     TunnelEnds(
                         identity=int(t[s + layout.T_IDENTITY]),
                         kind=Tunnel(int(t[s + layout.T_KIND])),
-                        outer_orig=(w[0] << 32 | w[1], w[2] << 32 | w[3]),
-                        outer_resp=(w[4] << 32 | w[5], w[6] << 32 | w[7]),
+                        outer_orig=(w[0], w[1]),
+                        outer_resp=(w[2], w[3]),
                         number=int(t[s + layout.T_NUMBER]),
                         parent=int(t[s + layout.T_PARENT]),
                     )
@@ -282,35 +283,41 @@ class Meter:
 
     def _grow(self) -> None:
         self.rows_now *= 2
-        missing = self.rows_now * layout.ROW_STRIDE - len(self.t.rows)
-        if missing > 0 and self.compiled:
-            self.t.rows.resize(self.rows_now * layout.ROW_STRIDE, refcheck=False)
-        elif missing > 0:
-            self.t.rows.extend([0] * missing)
+        if len(self.t.rows) < self.rows_now:
+            rows = self._records(layout.FLOW_SHAPE, self.rows_now)
+            if isinstance(rows, records.Objects):
+                rows.update(self.t.rows)
+            else:
+                rows[: len(self.t.rows)] = self.t.rows
+            self.t = self.t._replace(rows=rows)
         self.t.scalars[layout.Z_LIMIT] = self.rows_now
         self._clear_slots(self.rows_now * 2)
         self.kernel.index_rows(self.t)
 
     def _clear_slots(self, size: int) -> None:
-        if self.compiled:
-            import numpy as np
+        self.t = self.t._replace(slots=self._words(size))
 
-            self.t = self.t._replace(slots=np.zeros(size, np.int64))
-        else:
-            self.t = self.t._replace(slots=[0] * size)
+    def _words(self, size: int) -> layout.Words:
+        if not self.compiled:
+            return [0] * size
+        import numpy as np
+
+        return np.zeros(size, np.int64)
+
+    def _records(self, shape: layout.Shape, count: int) -> Any:  # noqa: ANN401 - by mode
+        return records.structured(shape, count) if self.compiled else records.Objects(shape, count)
 
     def _live_rows(self) -> NDArray[np.int64]:
-        return as_rows(self.t.rows, int(self.t.scalars[layout.Z_ROWS]))
+        return records.words(self.t.rows, int(self.t.scalars[layout.Z_ROWS]))
 
     def _drain_done(self) -> None:
         count = int(self.t.scalars[layout.Z_DONE])
         if count:
-            self.emit(as_rows(self.t.done, count).copy())
+            self.emit(records.words(self.t.done, count).copy())
             self.t.scalars[layout.Z_DONE] = 0
 
     def _drain_claims(self) -> None:
         z, c = self.t.scalars, self.t.claims
-        mask = (1 << 64) - 1
         for at in range(0, int(z[layout.Z_CLAIMS]) * layout.CLAIM_STRIDE, layout.CLAIM_STRIDE):
             kind, mac, high, low, vlan, sensor, time, frame = (
                 int(x) for x in c[at : at + layout.CLAIM_STRIDE]
@@ -319,7 +326,7 @@ class Meter:
                 if low in self.ethertypes or len(self.ethertypes) < 256:
                     self.ethertypes[low] = self.ethertypes.get(low, 0) + 1
                 continue
-            key = (kind, mac, high & mask, low & mask, vlan, sensor)
+            key = (kind, mac, high & MASK64, low & MASK64, vlan, sensor)
             seen = self.claims.get(key)
             if seen is not None:
                 seen[0], seen[1], seen[2] = min(seen[0], time), max(seen[1], time), seen[2] + 1
@@ -330,32 +337,31 @@ class Meter:
         z[layout.Z_CLAIMS] = 0
 
     def _new_tables(self, domains: Sequence[int]) -> Tables:
-        sizes = {
+        flat = {
             "scalars": layout.SCALARS,
             "keys": 16,
-            "batch": (layout.BATCH + 2 * layout.BATCH_RESERVE) * layout.BATCH_STRIDE,
-            "frames": layout.BATCH * layout.FRAME_STRIDE,
             "slots": FIRST_ROWS * 2,
-            "rows": FIRST_ROWS * layout.ROW_STRIDE,
-            "done": 4096 * layout.ROW_STRIDE,
-            "recent": layout.RECENT * layout.RECENT_STRIDE,
             "fragments": layout.FRAGMENTS * layout.FRAGMENT_STRIDE,
             "claims": layout.CLAIMS * layout.CLAIM_STRIDE,
             "tunnels": layout.TUNNELS * layout.TUNNEL_STRIDE,
             "domains": 4096,
             "interfaces": layout.INTERFACES * layout.INTERFACE_STRIDE,
         }
-        tables: dict[str, Any]
-        if self.compiled:
-            import numpy as np
-
-            if self.spill is not None:
-                # As many as may ever be needed: the system gives zeroed pages when they are first written,
-                # so only rows in use take memory, and growing copies nothing.
-                sizes["rows"] = 2 * max(self.most_rows, FIRST_ROWS) * layout.ROW_STRIDE
-            tables = {name: np.zeros(size, np.int64) for name, size in sizes.items()}
-        else:
-            tables = {name: [0] * size for name, size in sizes.items()}
+        shaped = {
+            "batch": (layout.PACKET_SHAPE, layout.BATCH + 2 * layout.BATCH_RESERVE),
+            "frames": (layout.FRAME_SHAPE, layout.BATCH),
+            # Where rows may spill, as many as may ever be needed: the system gives zeroed pages when they are
+            # first written, so only rows in use take memory, and growing copies nothing.
+            "rows": (
+                layout.FLOW_SHAPE,
+                FIRST_ROWS if self.spill is None else 2 * max(self.most_rows, FIRST_ROWS),
+            ),
+            "done": (layout.FLOW_SHAPE, 4096),
+            "recent": (layout.SIGHTING_SHAPE, layout.RECENT),
+            "waiting": (layout.PACKET_SHAPE, layout.FRAGMENTS),
+        }
+        tables: dict[str, Any] = {name: self._words(size) for name, size in flat.items()}
+        tables |= {name: self._records(shape, count) for name, (shape, count) in shaped.items()}
         for i in range(16):
             # 62 bits, so that no mode of running can see them as negative.
             tables["keys"][i] = secrets.randbits(62) | 1
@@ -462,18 +468,6 @@ class _Walk:
     sensor_of: Callable[[str], int | None]
     reading: Reading
     base: int = 0  # offset in the input of the buffer's first octet
-
-
-def as_rows(flat: layout.Words, count: int) -> NDArray[np.int64]:
-    """Give the first rows of a flat table as an array (count, ROW_STRIDE)."""
-    import numpy as np
-
-    used = flat[: count * layout.ROW_STRIDE]
-    if isinstance(used, list):
-        mask = (1 << 64) - 1
-        used = np.array([word & mask for word in used], np.uint64).view(np.int64)
-    rows: NDArray[np.int64] = used.reshape(count, layout.ROW_STRIDE)
-    return rows
 
 
 def _fill(source: Source, view: memoryview, have: int, want: int) -> int:
