@@ -8,35 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from zoneguard.capture.jit import inlined, integers, kernel
+from zoneguard.capture.jit import inlined, integers, kernel, wide_loads
 from zoneguard.capture.layout import (
-    B_ACK,
-    B_BYTES,
-    B_COUNT,
-    B_DPORT,
-    B_DST,
-    B_DST_MAC,
-    B_EXTRA,
-    B_EXTRA_BYTES,
-    B_FLAGS,
-    B_FRAME,
-    B_IDENT,
-    B_KIND,
-    B_PAYLOAD,
-    B_PAYLOAD_AT,
-    B_PAYLOAD_END,
-    B_PLACE,
-    B_PROTOCOL,
-    B_REQUEST,
-    B_SEQ,
-    B_SPORT,
-    B_SRC,
-    B_SRC_MAC,
-    B_TIME,
-    B_TTL,
-    B_TUNNEL,
-    B_VLAN,
-    BATCH_STRIDE,
     C_FRAME,
     C_HIGH,
     C_KIND,
@@ -52,7 +25,6 @@ from zoneguard.capture.layout import (
     F_KEY,
     F_PACKETS,
     F_PORTS,
-    F_RECORD,
     F_TIME,
     FRAGMENT_STRIDE,
     FRAGMENT_WINDOW,
@@ -88,9 +60,10 @@ from zoneguard.capture.layout import (
 )
 
 if TYPE_CHECKING:
-    from zoneguard.capture.layout import Octets, Tables
+    from zoneguard.capture.layout import Octets, Packet, Tables
 
 i64, u64 = integers()
+big16, big32, big64 = wide_loads()
 
 DEEPEST = 6  # layers of tunnels in one frame
 MOST_EXTENSIONS = 12  # IPv6 extension headers in one packet
@@ -113,17 +86,28 @@ def octet(b: Octets, at: int) -> int:
 
 @inlined
 def word16(b: Octets, at: int) -> int:
-    return i64(b[u64(at)]) << 8 | i64(b[u64(at + 1)])
+    if at < 0 or at + 2 > len(b):
+        raise IndexError
+    return big16(b, at)
 
 
 @inlined
 def word32(b: Octets, at: int) -> int:
-    return i64(b[u64(at)]) << 24 | i64(b[u64(at + 1)]) << 16 | i64(b[u64(at + 2)]) << 8 | i64(b[u64(at + 3)])
+    if at < 0 or at + 4 > len(b):
+        raise IndexError
+    return big32(b, at)
 
 
 @inlined
 def word48(b: Octets, at: int) -> int:
     return word16(b, at) << 32 | word32(b, at + 2)
+
+
+@inlined
+def word64(b: Octets, at: int) -> int:
+    if at < 0 or at + 8 > len(b):
+        raise IndexError
+    return big64(b, at)
 
 
 @kernel
@@ -153,14 +137,10 @@ def claim(t: Tables, kind: int, mac: int, high: int, low: int, vlan: int, place:
 
 
 @kernel
-def enter_tunnel(t: Tables, r: int, kind: int, number: int, parent: int) -> int:
-    """Give the identity of the tunnel whose outer packet is batch record `r`; remember its ends."""
-    m = t.batch
-    a = 0
-    c = 0
-    for i in range(4):
-        a = mix(a ^ m[r + B_SRC + i], m[r + B_SRC + i] + i)
-        c = mix(c ^ m[r + B_DST + i], m[r + B_DST + i] + i)
+def enter_tunnel(t: Tables, r: Packet, kind: int, number: int, parent: int) -> int:
+    """Give the identity of the tunnel whose outer packet is `r`; remember its ends."""
+    a = mix(mix(r.src_high, r.src_high) ^ r.src_low, r.src_low)
+    c = mix(mix(r.dst_high, r.dst_high) ^ r.dst_low, r.dst_low)
     # The same from both sides: one tunnel carries both directions.
     identity = mix(a + c, kind << 24 ^ number) << 31 | mix((a ^ c) + number, parent ^ kind)
     identity = (identity & 0x3FFFFFFFFFFFFFFF) | 1
@@ -174,8 +154,10 @@ def enter_tunnel(t: Tables, r: int, kind: int, number: int, parent: int) -> int:
             t.tunnels[s + T_KIND] = kind
             t.tunnels[s + T_NUMBER] = number
             t.tunnels[s + T_PARENT] = parent
-            for i in range(8):
-                t.tunnels[s + T_OUTER + i] = m[r + B_SRC + i]
+            t.tunnels[s + T_OUTER] = r.src_high
+            t.tunnels[s + T_OUTER + 1] = r.src_low
+            t.tunnels[s + T_OUTER + 2] = r.dst_high
+            t.tunnels[s + T_OUTER + 3] = r.dst_low
             t.scalars[Z_TUNNELS] += 1
             return identity
     t.scalars[N_TUNNELS_LOST] += 1
@@ -183,7 +165,9 @@ def enter_tunnel(t: Tables, r: int, kind: int, number: int, parent: int) -> int:
 
 
 @kernel
-def dhcp(t: Tables, b: Octets, at: int, end: int, mac: int, vlan: int, place: int, time: int, r: int) -> None:
+def dhcp(
+    t: Tables, b: Octets, at: int, end: int, mac: int, vlan: int, place: int, time: int, r: Packet
+) -> None:
     """Read the message type of DHCP (RFC 2132 option 53) and note who claims what."""
     if end - at < 244 or word32(b, at + 236) != 0x63825363:
         return
@@ -209,7 +193,7 @@ def dhcp(t: Tables, b: Octets, at: int, end: int, mac: int, vlan: int, place: in
         o += 2 + size
     low = 0xFFFF << 32
     if message in (2, 5):  # OFFER, ACK
-        claim(t, DHCP_SERVER, mac, 0, low | t.batch[r + B_SRC + 3], vlan, place, time)
+        claim(t, DHCP_SERVER, mac, 0, low | r.src_low & MASK32, vlan, place, time)
     elif message in (1, 3) and octet(b, at + 2) == 6:
         # The client's own hardware address, not the relay's.
         address = word32(b, at + 12)
@@ -219,26 +203,23 @@ def dhcp(t: Tables, b: Octets, at: int, end: int, mac: int, vlan: int, place: in
 
 @kernel
 def neighbour(
-    t: Tables, b: Octets, at: int, end: int, kind: int, mac: int, vlan: int, place: int, time: int, r: int
+    t: Tables, b: Octets, at: int, end: int, kind: int, mac: int, vlan: int, place: int, time: int, r: Packet
 ) -> None:
     """Read neighbour discovery (RFC 4861): who has which address, who says it is a router."""
-    m = t.batch
-    source_high = m[r + B_SRC] << 32 | m[r + B_SRC + 1]
-    source_low = m[r + B_SRC + 2] << 32 | m[r + B_SRC + 3]
     if kind == 134:
-        claim(t, ROUTER, mac, source_high, source_low, vlan, place, time)
+        claim(t, ROUTER, mac, r.src_high, r.src_low, vlan, place, time)
     elif kind == 137:
-        claim(t, REDIRECT, mac, source_high, source_low, vlan, place, time)
+        claim(t, REDIRECT, mac, r.src_high, r.src_low, vlan, place, time)
     elif kind == 136 and end - at >= 24:
-        high = word32(b, at + 8) << 32 | word32(b, at + 12)
-        low = word32(b, at + 16) << 32 | word32(b, at + 20)
+        high = word64(b, at + 8)
+        low = word64(b, at + 16)
         owner = mac
         if end - at >= 32 and octet(b, at + 24) == 2 and octet(b, at + 25) == 1:
             owner = word48(b, at + 26)
         claim(t, NDP_CLAIM, owner, high, low, vlan, place, time)
-    elif kind == 135 and source_low != 0 and end - at >= 32:
+    elif kind == 135 and r.src_low != 0 and end - at >= 32:
         if octet(b, at + 24) == 1 and octet(b, at + 25) == 1:
-            claim(t, NDP_CLAIM, word48(b, at + 26), source_high, source_low, vlan, place, time)
+            claim(t, NDP_CLAIM, word48(b, at + 26), r.src_high, r.src_low, vlan, place, time)
 
 
 @kernel
@@ -257,47 +238,70 @@ def arp(t: Tables, b: Octets, at: int, end: int, vlan: int, place: int, time: in
 
 
 @kernel
-def copy_record(t: Tables, r: int) -> int:
-    """Begin a batch record for an inner or quoted packet with the link words of record `r`."""
-    n = t.scalars[Z_BATCH] * BATCH_STRIDE
-    for i in range(BATCH_STRIDE):
-        t.batch[n + i] = t.batch[r + i]
-    t.scalars[Z_BATCH] += 1
-    return n
+def assign(to: Packet, r: Packet) -> None:
+    """Copy one packet; field by field, since an interpreted table holds references."""
+    to.src_high = r.src_high
+    to.src_low = r.src_low
+    to.dst_high = r.dst_high
+    to.dst_low = r.dst_low
+    to.sport = r.sport
+    to.dport = r.dport
+    to.protocol = r.protocol
+    to.place = r.place
+    to.tunnel = r.tunnel
+    to.time = r.time
+    to.bytes = r.bytes
+    to.flags = r.flags
+    to.seq = r.seq
+    to.ack = r.ack
+    to.payload = r.payload
+    to.payload_at = r.payload_at
+    to.payload_end = r.payload_end
+    to.src_mac = r.src_mac
+    to.dst_mac = r.dst_mac
+    to.vlan = r.vlan
+    to.frame = r.frame
+    to.ident = r.ident
+    to.ttl = r.ttl
+    to.count = r.count
+    to.kind = r.kind
+    to.extra_bytes = r.extra_bytes
+    to.request = r.request
 
 
 @kernel
-def fragment(t: Tables, r: int, key: int, first: bool, more: bool, time: int) -> bool:
-    """Let a fragment follow its first one; give True when the record is to stay in the batch.
+def fragment(t: Tables, r: Packet, key: int, first: bool, more: bool, time: int) -> bool:
+    """Let a fragment follow its first one; give True when it is to stay in the batch.
 
     Fragments that come before their first wait, and are added to it when it comes. Those whose first
     never comes leave as a flow without ports when their place is needed, or at the end.
     """
-    m = t.batch
     f = t.fragments
-    s = key % FRAGMENTS * FRAGMENT_STRIDE
-    other = (key ^ 1) % FRAGMENTS * FRAGMENT_STRIDE
-    if f[s + F_KEY] != key and (f[other + F_KEY] == key or f[other + F_TIME] < f[s + F_TIME]):
-        s = other  # two places for each datagram: the older one gives way
+    place = key % FRAGMENTS
+    other = (key ^ 1) % FRAGMENTS
+    s = place * FRAGMENT_STRIDE
+    o = other * FRAGMENT_STRIDE
+    if f[s + F_KEY] != key and (f[o + F_KEY] == key or f[o + F_TIME] < f[s + F_TIME]):
+        place = other
+        s = o  # two places for each datagram: the older one gives way
     known = f[s + F_KEY] == key and abs(time - f[s + F_TIME]) <= FRAGMENT_WINDOW
     if not known and f[s + F_PACKETS] > 0:
-        lost = t.scalars[Z_BATCH] * BATCH_STRIDE
-        release(t, s, lost)
+        release(t, place, t.batch[t.scalars[Z_BATCH]])
         t.scalars[Z_BATCH] += 1
     if first:
         if known and f[s + F_PORTS] < 0:
-            m[r + B_EXTRA] = f[s + F_PACKETS]
-            m[r + B_EXTRA_BYTES] = f[s + F_BYTES]
+            r.count += f[s + F_PACKETS]
+            r.extra_bytes = f[s + F_BYTES]
         if more:
             f[s + F_KEY] = key
             f[s + F_TIME] = time
-            f[s + F_PORTS] = m[r + B_SPORT] << 16 | m[r + B_DPORT]
+            f[s + F_PORTS] = r.sport << 16 | r.dport
             f[s + F_PACKETS] = 0
             f[s + F_BYTES] = 0
         return True
     if known and f[s + F_PORTS] >= 0:
-        m[r + B_SPORT] = f[s + F_PORTS] >> 16
-        m[r + B_DPORT] = f[s + F_PORTS] & 0xFFFF
+        r.sport = f[s + F_PORTS] >> 16
+        r.dport = f[s + F_PORTS] & 0xFFFF
         return True
     if not known:
         f[s + F_KEY] = key
@@ -305,90 +309,87 @@ def fragment(t: Tables, r: int, key: int, first: bool, more: bool, time: int) ->
         f[s + F_PORTS] = -1
         f[s + F_PACKETS] = 0
         f[s + F_BYTES] = 0
-        for i in range(BATCH_STRIDE):
-            f[s + F_RECORD + i] = m[r + i]
+        assign(t.waiting[place], r)
     f[s + F_PACKETS] += 1
-    f[s + F_BYTES] += m[r + B_BYTES]
+    f[s + F_BYTES] += r.bytes
     return False
 
 
 @kernel
-def release(t: Tables, s: int, record: int) -> None:
-    """Write the waiting fragments of place `s` as one batch record without ports."""
+def release(t: Tables, place: int, r: Packet) -> None:
+    """Write the fragments that wait at `place` to `r`, as one packet record without ports."""
     f = t.fragments
-    for i in range(BATCH_STRIDE):
-        t.batch[record + i] = f[s + F_RECORD + i]
-    t.batch[record + B_COUNT] = f[s + F_PACKETS]
-    t.batch[record + B_BYTES] = f[s + F_BYTES]
+    s = place * FRAGMENT_STRIDE
+    assign(r, t.waiting[place])
+    r.count = f[s + F_PACKETS]
+    r.bytes = f[s + F_BYTES]
     t.scalars[N_FRAGMENTS_LOST] += f[s + F_PACKETS]
     f[s + F_KEY] = 0
     f[s + F_PACKETS] = 0
 
 
 @inlined
-def transport(t: Tables, b: Octets, at: int, end: int, r: int, protocol: int, octets: int) -> bool:
-    """Fill in ports, flags and numbers of batch record `r` from the header at `at`.
+def transport(b: Octets, at: int, end: int, r: Packet, protocol: int, octets: int) -> bool:
+    """Fill in ports, flags and numbers of `r` from the header at `at`.
 
     `octets` is the length of the transport segment by the IP header. Gives False when the header was
     cut before its ports.
     """
-    m = t.batch
     have = end - at
     if protocol == 6:
         if have < 4:
             return False
-        m[r + B_SPORT] = word16(b, at)
-        m[r + B_DPORT] = word16(b, at + 2)
+        r.sport = word16(b, at)
+        r.dport = word16(b, at + 2)
         if have < 14:
             return True
-        m[r + B_SEQ] = word32(b, at + 4)
-        m[r + B_ACK] = word32(b, at + 8)
+        r.seq = word32(b, at + 4)
+        r.ack = word32(b, at + 8)
         size = (octet(b, at + 12) >> 4) * 4
-        m[r + B_FLAGS] = octet(b, at + 13)
+        r.flags = octet(b, at + 13)
         if have >= 18:
-            m[r + B_IDENT] |= word16(b, at + 16)
+            r.ident |= word16(b, at + 16)
         if size >= 20 and octets > size:
-            m[r + B_PAYLOAD] = octets - size
-            m[r + B_PAYLOAD_AT] = at + size
-            m[r + B_PAYLOAD_END] = end
+            r.payload = octets - size
+            r.payload_at = at + size
+            r.payload_end = end
         return True
     if protocol in (17, 136):
         if have < 4:
             return False
-        m[r + B_SPORT] = word16(b, at)
-        m[r + B_DPORT] = word16(b, at + 2)
+        r.sport = word16(b, at)
+        r.dport = word16(b, at + 2)
         if have >= 8:
-            m[r + B_IDENT] |= word16(b, at + 6)
+            r.ident |= word16(b, at + 6)
         if octets > 8:
-            m[r + B_PAYLOAD] = octets - 8
-            m[r + B_PAYLOAD_AT] = at + 8
-            m[r + B_PAYLOAD_END] = end
+            r.payload = octets - 8
+            r.payload_at = at + 8
+            r.payload_end = end
         if have >= 16:  # part of what tells two datagrams apart when nothing numbers them
-            m[r + B_SEQ] = word32(b, at + 8)
-            m[r + B_ACK] = word32(b, at + 12)
+            r.seq = word32(b, at + 8)
+            r.ack = word32(b, at + 12)
         return True
     if protocol == 132:
         if have < 4:
             return False
-        m[r + B_SPORT] = word16(b, at)
-        m[r + B_DPORT] = word16(b, at + 2)
+        r.sport = word16(b, at)
+        r.dport = word16(b, at + 2)
         if have >= 12:
-            m[r + B_SEQ] = word32(b, at + 8)
+            r.seq = word32(b, at + 8)
         if octets > 12:
-            m[r + B_PAYLOAD] = octets - 12
+            r.payload = octets - 12
         return True
     if have >= 8:
-        m[r + B_SEQ] = word32(b, at)
-        m[r + B_ACK] = word32(b, at + 4)
+        r.seq = word32(b, at)
+        r.ack = word32(b, at + 4)
     if octets > 0:
-        m[r + B_PAYLOAD] = octets
+        r.payload = octets
     return True
 
 
 @kernel
-def quoted(t: Tables, b: Octets, at: int, end: int, r: int, time: int) -> bool:
-    """Turn record `r`, an ICMP error, into the flow whose packet it quotes; False when it cannot be read."""
-    m = t.batch
+def quoted(b: Octets, at: int, end: int, r: Packet, time: int) -> bool:
+    """Turn `r`, an ICMP error, into the flow whose packet it quotes; False when it cannot be read."""
     if end - at < 20:
         return False
     version = octet(b, at) >> 4
@@ -406,32 +407,43 @@ def quoted(t: Tables, b: Octets, at: int, end: int, r: int, time: int) -> bool:
     if end - p < (4 if protocol in (6, 17, 132, 136) else 2 if protocol in (1, 58) else 0):
         return False  # before anything is written: the record is still the error itself
     if version == 4:
-        for i in range(2):
-            w = r + B_SRC + 4 * i
-            m[w] = 0
-            m[w + 1] = 0
-            m[w + 2] = 0xFFFF
-            m[w + 3] = word32(b, at + 12 + 4 * i)
+        addresses_v4(b, at, r)
     else:
-        for i in range(8):
-            m[r + B_SRC + i] = word32(b, at + 8 + 4 * i)
-    m[r + B_PROTOCOL] = protocol
-    m[r + B_SPORT] = 0
-    m[r + B_DPORT] = 0
+        addresses_v6(b, at, r)
+    r.protocol = protocol
+    r.sport = 0
+    r.dport = 0
     if protocol in (6, 17, 132, 136):
-        m[r + B_SPORT] = word16(b, p)
-        m[r + B_DPORT] = word16(b, p + 2)
+        r.sport = word16(b, p)
+        r.dport = word16(b, p + 2)
     elif protocol in (1, 58):
-        icmp_ports(t, b, p, r, protocol)
-    m[r + B_KIND] = ICMP_ERROR
-    m[r + B_TIME] = time
+        icmp_ports(b, p, r, protocol)
+    r.kind = ICMP_ERROR
+    r.time = time
     return True
 
 
 @inlined
-def icmp_ports(t: Tables, b: Octets, at: int, r: int, protocol: int) -> None:
+def addresses_v4(b: Octets, at: int, r: Packet) -> None:
+    """Read the addresses of the IPv4 header at `at`; they are kept as ::ffff:a.b.c.d."""
+    r.src_high = 0
+    r.src_low = 0xFFFF << 32 | word32(b, at + 12)
+    r.dst_high = 0
+    r.dst_low = 0xFFFF << 32 | word32(b, at + 16)
+
+
+@inlined
+def addresses_v6(b: Octets, at: int, r: Packet) -> None:
+    """Likewise of the IPv6 header at `at`."""
+    r.src_high = word64(b, at + 8)
+    r.src_low = word64(b, at + 16)
+    r.dst_high = word64(b, at + 24)
+    r.dst_low = word64(b, at + 32)
+
+
+@inlined
+def icmp_ports(b: Octets, at: int, r: Packet, protocol: int) -> None:
     """Put an ICMP exchange under its request's type and code, on both sides alike."""
-    m = t.batch
     kind = octet(b, at)
     code = octet(b, at + 1)
     request = 0
@@ -452,9 +464,9 @@ def icmp_ports(t: Tables, b: Octets, at: int, r: int, protocol: int) -> None:
     elif kind in (129, 140):
         kind -= 1
         request = 2
-    m[r + B_SPORT] = kind << 8 | code
-    m[r + B_DPORT] = kind << 8 | code
-    m[r + B_REQUEST] = request
+    r.sport = kind << 8 | code
+    r.dport = kind << 8 | code
+    r.request = request
 
 
 @kernel
@@ -476,7 +488,6 @@ def decode_frame(t: Tables, b: Octets, at: int, end: int, link: int, wire: int, 
     `wire` is the frame's length on the wire. `place` is the sensor's index; the overlap domain is added
     here, when the VLAN is known.
     """
-    m = t.batch
     z = t.scalars
     first = z[Z_BATCH]
     src_mac = 0
@@ -686,10 +697,12 @@ def decode_frame(t: Tables, b: Octets, at: int, end: int, link: int, wire: int, 
                 if end - at < 8:
                     z[N_TRUNCATED] += 1
                     break
-                n = z[Z_BATCH] * BATCH_STRIDE  # a spare record, to name the tunnel's ends
-                for i in range(8):
-                    m[n + B_SRC + i] = 0
-                tunnel = enter_tunnel(t, n, PPPOE, word16(b, at + 2), tunnel)
+                r = t.batch[z[Z_BATCH]]  # a spare record, to name the tunnel's ends
+                r.src_high = 0
+                r.src_low = 0
+                r.dst_high = 0
+                r.dst_low = 0
+                tunnel = enter_tunnel(t, r, PPPOE, word16(b, at + 2), tunnel)
                 at += 6
                 stage = 4
                 continue
@@ -711,7 +724,7 @@ def decode_frame(t: Tables, b: Octets, at: int, end: int, link: int, wire: int, 
             z[N_TRUNCATED] += 1
             break
         version = octet(b, at) >> 4
-        n = z[Z_BATCH] * BATCH_STRIDE
+        r = t.batch[z[Z_BATCH]]
         later = False
         more = False
         ident = 0
@@ -731,13 +744,8 @@ def decode_frame(t: Tables, b: Octets, at: int, end: int, link: int, wire: int, 
             offset = word16(b, at + 6)
             more = offset & 0x2000 != 0
             later = offset & 0x1FFF != 0
-            m[n + B_TTL] = octet(b, at + 8)
-            for i in range(2):
-                w = n + B_SRC + 4 * i
-                m[w] = 0
-                m[w + 1] = 0
-                m[w + 2] = 0xFFFF
-                m[w + 3] = word32(b, at + 12 + 4 * i)
+            r.ttl = octet(b, at + 8)
+            addresses_v4(b, at, r)
             body = at + size
             last = min(end, at + total)
             octets = total - size
@@ -748,9 +756,8 @@ def decode_frame(t: Tables, b: Octets, at: int, end: int, link: int, wire: int, 
                 break
             total = word16(b, at + 4) + 40
             protocol = octet(b, at + 6)
-            m[n + B_TTL] = octet(b, at + 7)
-            for i in range(8):
-                m[n + B_SRC + i] = word32(b, at + 8 + 4 * i)
+            r.ttl = octet(b, at + 7)
+            addresses_v6(b, at, r)
             body = at + 40
             if total == 40 and protocol == 0:  # a jumbogram (RFC 2675): the frame tells
                 total = max(wire_end, end) - at
@@ -783,66 +790,65 @@ def decode_frame(t: Tables, b: Octets, at: int, end: int, link: int, wire: int, 
         body = min(body, last)
         octets = max(octets, 0)
         wire_end = min(max(wire_end, end), at + total)
-        m[n + B_SPORT] = 0
-        m[n + B_DPORT] = 0
-        m[n + B_PROTOCOL] = protocol
+        r.sport = 0
+        r.dport = 0
+        r.protocol = protocol
         here = t.domains[vlan] << 16 | place
-        m[n + B_PLACE] = here
-        m[n + B_TUNNEL] = tunnel
-        m[n + B_TIME] = time
-        m[n + B_BYTES] = wire_end - at  # no more than the wire can have carried
-        m[n + B_FLAGS] = 0
-        m[n + B_SEQ] = 0
-        m[n + B_ACK] = 0
-        m[n + B_PAYLOAD] = 0
-        m[n + B_PAYLOAD_AT] = 0
-        m[n + B_PAYLOAD_END] = 0
-        m[n + B_SRC_MAC] = src_mac
-        m[n + B_DST_MAC] = dst_mac
-        m[n + B_VLAN] = vlan
-        m[n + B_FRAME] = z[Z_FILE] << 40 | z[Z_FRAME]
-        m[n + B_IDENT] = (ident & 0xFFFFFFFF) << 16
-        m[n + B_COUNT] = 1
-        m[n + B_KIND] = PACKET
-        m[n + B_EXTRA] = 0
-        m[n + B_EXTRA_BYTES] = 0
-        m[n + B_REQUEST] = 0
-        z[Z_BATCH] += 1
+        r.place = here
+        r.tunnel = tunnel
+        r.time = time
+        r.bytes = wire_end - at  # no more than the wire can have carried
+        r.flags = 0
+        r.seq = 0
+        r.ack = 0
+        r.payload = 0
+        r.payload_at = 0
+        r.payload_end = 0
+        r.src_mac = src_mac
+        r.dst_mac = dst_mac
+        r.vlan = vlan
+        r.frame = z[Z_FILE] << 40 | z[Z_FRAME]
+        r.ident = (ident & 0xFFFFFFFF) << 16
+        r.count = 1
+        r.kind = PACKET
+        r.extra_bytes = 0
+        r.request = 0
+        stood = z[Z_BATCH]
+        z[Z_BATCH] = stood + 1
         if later:
-            m[n + B_SEQ] = offset
-            key = fragment_key(t, n, ident)
-            if not fragment(t, n, key, False, more, time):
+            r.seq = offset
+            key = fragment_key(r, ident)
+            if not fragment(t, r, key, False, more, time):
                 # It waits; what its arrival pushed out, if anything, stands behind it.
-                if z[Z_BATCH] * BATCH_STRIDE > n + BATCH_STRIDE:
-                    for i in range(BATCH_STRIDE):
-                        m[n + i] = m[n + BATCH_STRIDE + i]
                 z[Z_BATCH] -= 1
+                if z[Z_BATCH] > stood:
+                    assign(r, t.batch[stood + 1])
                 return z[Z_BATCH] - first + 1
             break
         if protocol in (1, 58) and last - body >= 2:
-            if not icmp(t, b, body, last, n, protocol, src_mac, vlan, here, time):
+            if not icmp(t, b, body, last, r, protocol, src_mac, vlan, here, time):
                 break
             if more:
-                fragment(t, n, fragment_key(t, n, ident), True, more, time)
+                fragment(t, r, fragment_key(r, ident), True, more, time)
             break
-        if not transport(t, b, body, last, n, protocol, octets):
+        if not transport(b, body, last, r, protocol, octets):
             z[N_TRUNCATED] += 1
         if more:
-            fragment(t, n, fragment_key(t, n, ident), True, more, time)
+            fragment(t, r, fragment_key(r, ident), True, more, time)
             break
         if protocol == 6:
             break
 
         # --- tunnels ----------------------------------------------------------------------------------
         if protocol == 17:
-            low = m[n + B_SPORT]
-            port = m[n + B_DPORT]
+            low = r.sport
+            port = r.dport
             p = body + 8
             if port == 67 or port == 68:
-                dhcp(t, b, p, last, src_mac, vlan, here, time, n)
+                dhcp(t, b, p, last, src_mac, vlan, here, time, r)
                 break
             if (port == 4789 or port == 8472) and last - p >= 22 and octet(b, p) & 0x08:
-                tunnel = enter_tunnel(t, n, VXLAN, word32(b, p + 4) >> 8, tunnel)
+                tunnel = enter_tunnel(t, r, VXLAN, word32(b, p + 4) >> 8, tunnel)
                 at = p + 8
                 vlan = 0
                 stage = ETHERNET
@@ -852,7 +858,7 @@ def decode_frame(t: Tables, b: Octets, at: int, end: int, link: int, wire: int, 
                 if at > last:
                     z[N_TRUNCATED] += 1
                     break
-                tunnel = enter_tunnel(t, n, GENEVE, word32(b, p + 4) >> 8, tunnel)
+                tunnel = enter_tunnel(t, r, GENEVE, word32(b, p + 4) >> 8, tunnel)
                 vlan = 0
                 kind = inner
                 stage = ETHERNET if inner == 0x6558 else ETHERTYPE
@@ -875,7 +881,7 @@ def decode_frame(t: Tables, b: Octets, at: int, end: int, link: int, wire: int, 
                     z[N_NOT_OPENED] += 1
                     break
                 # Without its number: each direction has its own (3GPP TS 29.281 section 5.1).
-                tunnel = enter_tunnel(t, n, GTP_U, 0, tunnel)
+                tunnel = enter_tunnel(t, r, GTP_U, 0, tunnel)
                 stage = IP
             elif port == 3544 or low == 3544:
                 at = p
@@ -885,7 +891,7 @@ def decode_frame(t: Tables, b: Octets, at: int, end: int, link: int, wire: int, 
                     at += 8
                 if last - at < 40 or octet(b, at) >> 4 != 6:
                     break
-                tunnel = enter_tunnel(t, n, TEREDO, 0, tunnel)
+                tunnel = enter_tunnel(t, r, TEREDO, 0, tunnel)
                 stage = IP
             else:
                 break
@@ -893,11 +899,11 @@ def decode_frame(t: Tables, b: Octets, at: int, end: int, link: int, wire: int, 
             if not looks_like_ip(b, body, last):
                 z[N_NOT_OPENED] += 1
                 break
-            tunnel = enter_tunnel(t, n, SIX_IN_FOUR if protocol == 41 and version == 4 else IPIP, 0, tunnel)
+            tunnel = enter_tunnel(t, r, SIX_IN_FOUR if protocol == 41 and version == 4 else IPIP, 0, tunnel)
             at = body
             stage = IP
         elif protocol == 97 and last - body >= 16:
-            tunnel = enter_tunnel(t, n, GRE, 97, tunnel)
+            tunnel = enter_tunnel(t, r, GRE, 97, tunnel)
             at = body + 2
             vlan = 0
             stage = ETHERNET
@@ -918,13 +924,13 @@ def decode_frame(t: Tables, b: Octets, at: int, end: int, link: int, wire: int, 
             if at >= last:
                 break  # keep-alive: nothing inside
             if kind == 0x6558:
-                tunnel = enter_tunnel(t, n, GRE, number, tunnel)
+                tunnel = enter_tunnel(t, r, GRE, number, tunnel)
                 vlan = 0
                 stage = ETHERNET
             elif kind == 0x880B:
                 if last - at >= 2 and word16(b, at) == 0xFF03:
                     at += 2
-                tunnel = enter_tunnel(t, n, GRE, 0, tunnel)  # the call numbers differ by direction
+                tunnel = enter_tunnel(t, r, GRE, 0, tunnel)  # the call numbers differ by direction
                 stage = 4
             elif kind == 0x88BE or kind == 0x22EB:
                 # A mirror's own carriage: what is inside was seen, it was not tunnelled by anybody.
@@ -943,7 +949,7 @@ def decode_frame(t: Tables, b: Octets, at: int, end: int, link: int, wire: int, 
                     at += 20 if octet(b, at + 11) & 1 else 12
                 stage = ETHERNET
             elif kind in (0x0800, 0x86DD, 0x8847, 0x8848, 0x8100):
-                tunnel = enter_tunnel(t, n, GRE, number, tunnel)
+                tunnel = enter_tunnel(t, r, GRE, number, tunnel)
                 stage = ETHERTYPE
             else:
                 z[N_NOT_OPENED] += 1
@@ -957,41 +963,51 @@ def decode_frame(t: Tables, b: Octets, at: int, end: int, link: int, wire: int, 
 
 
 @kernel
-def fragment_key(t: Tables, r: int, ident: int) -> int:
+def fragment_key(r: Packet, ident: int) -> int:
     """Name the datagram that a fragment belongs to (RFC 791, RFC 8200: addresses, protocol, number)."""
-    m = t.batch
-    x = mix(ident, m[r + B_PROTOCOL] + m[r + B_PLACE] * 256)
-    y = mix(m[r + B_TUNNEL], ident + 1)
-    for i in range(8):
-        x = mix(x + i, m[r + B_SRC + i])
-        y = mix(y ^ x, m[r + B_SRC + i] + i)
+    x = mix(ident, r.protocol + r.place * 256)
+    y = mix(r.tunnel, ident + 1)
+    x = mix(x ^ r.src_high, r.src_high)
+    y = mix(y ^ r.src_low, x)
+    x = mix(x ^ r.src_low, r.src_low)
+    y = mix(y ^ r.dst_high, x)
+    x = mix(x ^ r.dst_high, r.dst_high)
+    y = mix(y ^ r.dst_low, x)
+    x = mix(x ^ r.dst_low, r.dst_low)
     return (x << 31 | y) + 1
 
 
 @inlined
 def icmp(
-    t: Tables, b: Octets, at: int, end: int, n: int, protocol: int, mac: int, vlan: int, place: int, time: int
+    t: Tables,
+    b: Octets,
+    at: int,
+    end: int,
+    r: Packet,
+    protocol: int,
+    mac: int,
+    vlan: int,
+    place: int,
+    time: int,
 ) -> bool:
     """Tell requests, replies, errors and neighbour discovery apart; False: the record became a quoted flow."""
-    m = t.batch
     kind = octet(b, at)
     code = octet(b, at + 1)
-    m[n + B_PAYLOAD] = 1 if end - at > 8 else 0
+    r.payload = 1 if end - at > 8 else 0
     if end - at >= 8:
-        m[n + B_SEQ] = word32(b, at + 4)
-        m[n + B_IDENT] |= word16(b, at + 2)
+        r.seq = word32(b, at + 4)
+        r.ident |= word16(b, at + 2)
     if protocol == 1 and kind == 5:
-        high = m[n + B_SRC] << 32 | m[n + B_SRC + 1]
-        claim(t, REDIRECT, mac, high, m[n + B_SRC + 2] << 32 | m[n + B_SRC + 3], vlan, place, time)
+        claim(t, REDIRECT, mac, r.src_high, r.src_low, vlan, place, time)
     if protocol == 58 and 134 <= kind <= 137:
-        neighbour(t, b, at, end, kind, mac, vlan, place, time, n)
+        neighbour(t, b, at, end, kind, mac, vlan, place, time, r)
     error = kind in (3, 4, 5, 11, 12) if protocol == 1 else kind < 128
     if error:
         # Administrative and reachability refusals end an attempt; "fragmentation needed" does not.
         refused = (kind == 3 and code != 4) if protocol == 1 else kind == 1
         t.scalars[N_ICMP_ERRORS] += 1
-        if quoted(t, b, at + 8, end, n, time):
-            m[n + B_REQUEST] = 1 if refused else 0
+        if quoted(b, at + 8, end, r, time):
+            r.request = 1 if refused else 0
             return False
-    icmp_ports(t, b, at, n, protocol)
+    icmp_ports(b, at, r, protocol)
     return True

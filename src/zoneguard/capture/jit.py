@@ -6,6 +6,7 @@ tables are Python lists and `i64` is `int`: for a few thousand packets that is q
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -32,6 +33,43 @@ def integers() -> tuple[Any, Any]:
     import numpy as np
 
     return np.int64, np.uint64
+
+
+def wide_loads() -> tuple[Any, Any, Any]:
+    """Give the loaders of 2, 4 and 8 octets in network order, for callers that have checked the bounds.
+
+    Octet by octet each load is checked on its own, and the compiler can then not join them into one.
+    The eight octets are signed when compiled and unsigned when interpreted, as all words of 64 bits are.
+    """
+    if not compiled:
+        return _joined(2), _joined(4), _joined(8)
+    return _compiled_load(2), _compiled_load(4), _compiled_load(8)
+
+
+def _joined(size: int) -> Callable[[bytearray, int], int]:
+    def load(b: bytearray, at: int) -> int:
+        return int.from_bytes(b[at : at + size], "big")
+
+    return load
+
+
+def _compiled_load(size: int) -> Any:  # noqa: ANN401 - Numba's own kind of function
+    from llvmlite import ir
+    from numba import types
+    from numba.extending import intrinsic
+
+    def load(typingctx: Any, array: Any, at: Any) -> Any:  # noqa: ANN401, ARG001
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ANN401
+            data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+            where = builder.bitcast(builder.gep(data, [arguments[1]]), ir.IntType(8 * size).as_pointer())
+            word = builder.load(where, align=1)
+            if sys.byteorder == "little":
+                word = builder.bswap(word)
+            return word if size == 8 else builder.zext(word, ir.IntType(64))
+
+        return types.int64(array, types.int64), generate
+
+    return intrinsic(load)
 
 
 def kernel(function: F) -> F:

@@ -1,65 +1,94 @@
 """Where each word stands in the integer tables that the kernels share.
 
-Every table is flat (a list when interpreted, an int64 array when compiled); a record is `STRIDE` words.
+Tables of records are told by their shapes; all others are flat (a list when interpreted, an int64 array when
+compiled), and what they hold is `STRIDE` words each.
 """
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
-# --- one decoded packet (or one layer of it), in the batch ---------------------------------------------
-B_SRC: Final = 0  # four words of 32 bits; IPv4 is ::ffff:a.b.c.d
-B_DST: Final = 4
-B_SPORT: Final = 8
-B_DPORT: Final = 9
-B_PROTOCOL: Final = 10
-B_PLACE: Final = 11  # overlap domain << 16 | sensor
-B_TUNNEL: Final = 12  # identity, 0 .. 2**62
-B_TIME: Final = 13
-B_BYTES: Final = 14
-B_FLAGS: Final = 15  # TCP flags
-B_SEQ: Final = 16
-B_ACK: Final = 17
-B_PAYLOAD: Final = 18  # octets of payload behind the transport header
-B_PAYLOAD_AT: Final = 19
-B_PAYLOAD_END: Final = 20  # of what was captured
-B_SRC_MAC: Final = 21
-B_DST_MAC: Final = 22
-B_VLAN: Final = 23
-B_FRAME: Final = 24
-B_IDENT: Final = 25  # IP identification << 16 | transport checksum
-B_TTL: Final = 26
-B_COUNT: Final = 27  # packets this record stands for (1, or fragments that waited for their first)
-B_KIND: Final = 28  # PACKET, or ICMP_ERROR: the flow that an ICMP error quotes
-B_HASH: Final = 29
-B_FLIP: Final = 30  # 1: the sender is the greater endpoint
-B_EXTRA: Final = 31  # packets of waiting fragments (their octets in B_EXTRA_BYTES)
-B_EXTRA_BYTES: Final = 32
-B_REQUEST: Final = 33  # 1: by its type this (ICMP) packet is a request, 2: a reply, 0: not told
-BATCH_STRIDE: Final = 34
+# --- records: by name in the kernels, compiled as well as interpreted (capture/records.py) ---------------
+# A name is one word; a name with names is one such group for each direction, a before b.
+Shape: TypeAlias = "tuple[str | tuple[str, tuple[str, ...]], ...]"
+
+PACKET_SHAPE: Final[Shape] = (  # one decoded packet (or one layer of it), in the batch
+    "src_high",  # IPv4 is ::ffff:a.b.c.d
+    "src_low",
+    "dst_high",
+    "dst_low",
+    "sport",
+    "dport",
+    "protocol",
+    "place",  # overlap domain << 16 | sensor
+    "tunnel",  # identity, 0 .. 2**62
+    "time",
+    "bytes",
+    "flags",  # TCP flags
+    "seq",
+    "ack",
+    "payload",  # octets of payload behind the transport header
+    "payload_at",
+    "payload_end",  # of what was captured
+    "src_mac",
+    "dst_mac",
+    "vlan",
+    "frame",  # file << 40 | frame
+    "ident",  # IP identification << 16 | transport checksum
+    "ttl",
+    "count",  # packets this record stands for (1, and fragments that waited for their first)
+    "extra_bytes",  # octets of those that waited
+    "kind",  # PACKET, or ICMP_ERROR: the flow that an ICMP error quotes
+    "request",  # 1: by its type this (ICMP) packet is a request, 2: a reply, 0: not told
+    "flip",  # 1: the sender is the greater endpoint
+    "hash",
+    "link",  # digest of MACs, VLAN and TTL
+    "signature",  # digest of what a mirror copy has in common with its original
+)
 BATCH: Final = 32
 BATCH_RESERVE: Final = 8  # records one packet may add: the layers of a tunnel and an evicted fragment
-
-# --- one captured frame, noted by the walk over the file -------------------------------------------------
-W_AT: Final = 0
-W_CAPTURED: Final = 1
-W_WIRE: Final = 2
-W_LINK: Final = 3  # link type; -1: of an undeclared interface
-W_SENSOR: Final = 4
-W_TIME: Final = 5  # -1: none was recorded, the latest one seen holds
-FRAME_STRIDE: Final = 6
-MOST_NEW: Final = 512  # rows, finished rows or claims that one round over BATCH frames may add
-
 PACKET: Final = 0
 ICMP_ERROR: Final = 1
 
-# --- one live flow -------------------------------------------------------------------------------------
-# The first sixteen words (two cache lines) are all that an ordinary packet touches.
+FRAME_SHAPE: Final[Shape] = (  # one captured frame, noted by the walk over the file
+    "at",
+    "captured",
+    "wire",
+    "link",  # link type; -1: of an undeclared interface
+    "sensor",
+    "time",  # -1: none was recorded, the latest one seen holds
+)
+MOST_NEW: Final = 512  # rows, finished rows or claims that one round over BATCH frames may add
+
+FLOW_SHAPE: Final[Shape] = (  # one live flow: three cache lines, of which an ordinary packet touches two
+    "a_high",
+    "a_low",
+    "b_high",
+    "b_low",
+    "ports",  # a << 32 | b << 16 | protocol
+    "place",
+    "tunnel",
+    "last",
+    ("ways", ("packets", "bytes")),
+    "state",
+    "isn",
+    "first",
+    "frame",  # file << 40 | frame
+    ("hops", ("mac", "next_hop")),
+    "vlans",  # a | b << 16 | second sighting << 32
+    "copies",
+    "copy_mac",
+    "copy_next_hop",
+)
+
+SIGHTING_SHAPE: Final[Shape] = ("signature", "time", "link", "spare")  # a recent packet; half a cache line
+
+# Where the words of a flow stand in a row of the tables that leave the kernels.
 R_A_HIGH: Final = 0
 R_A_LOW: Final = 1
 R_B_HIGH: Final = 2
 R_B_LOW: Final = 3
-R_PORTS: Final = 4  # a << 32 | b << 16 | protocol
+R_PORTS: Final = 4
 R_PLACE: Final = 5
 R_TUNNEL: Final = 6
 R_LAST: Final = 7
@@ -69,21 +98,19 @@ R_B_PACKETS: Final = 10
 R_B_BYTES: Final = 11
 R_STATE: Final = 12
 R_ISN: Final = 13
-R_A_LINK: Final = 14  # digest of MACs, VLAN and TTL, to notice a change with one comparison
-R_B_LINK: Final = 15
-R_FIRST: Final = 16
-R_FRAME: Final = 17  # file << 40 | frame
-R_A_MAC: Final = 18
-R_A_NEXT_HOP: Final = 19
-R_B_MAC: Final = 20
-R_B_NEXT_HOP: Final = 21
-R_VLANS: Final = 22  # a | b << 16 | second sighting << 32
-R_COPIES: Final = 23
-R_COPY_MAC: Final = 24
-R_COPY_NEXT_HOP: Final = 25
-ROW_STRIDE: Final = 26
+R_FIRST: Final = 14
+R_FRAME: Final = 15
+R_A_MAC: Final = 16
+R_A_NEXT_HOP: Final = 17
+R_B_MAC: Final = 18
+R_B_NEXT_HOP: Final = 19
+R_VLANS: Final = 20
+R_COPIES: Final = 21
+R_COPY_MAC: Final = 22
+R_COPY_NEXT_HOP: Final = 23
+ROW_STRIDE: Final = 24
 
-# --- bits of R_STATE -----------------------------------------------------------------------------------
+# --- bits of a flow's state -----------------------------------------------------------------------------------
 S_B_SHIFT: Final = 8  # TCP flags: a in bits 0-7, b in bits 8-15
 S_RUNG_SHIFT: Final = 16  # 4 bits: net.flow.Opener
 S_RUNG_MASK: Final = 15 << 16
@@ -104,7 +131,6 @@ S_FRESH_ANSWER: Final = 1 << 49  # the first packet was a SYN-ACK: likewise
 
 # --- recent packets, to tell mirror copies -------------------------------------------------------------
 RECENT: Final = 8192  # entries, directly mapped
-RECENT_STRIDE: Final = 3  # signature, time, link digest
 COPY_WINDOW: Final = 2_000_000_000  # ns, for a second sighting that differs in MAC, VLAN or TTL
 TWIN_WINDOW: Final = 1_000_000  # ns, for an identical frame (both directions of one port mirrored)
 
@@ -115,8 +141,7 @@ F_TIME: Final = 1
 F_PORTS: Final = 2  # -1: the first fragment has not been seen
 F_PACKETS: Final = 3  # waiting
 F_BYTES: Final = 4
-F_RECORD: Final = 5  # B_SRC … B_TUNNEL and the link words of the first one waiting
-FRAGMENT_STRIDE: Final = 5 + 34
+FRAGMENT_STRIDE: Final = 5
 FRAGMENT_WINDOW: Final = 60_000_000_000  # RFC 8200 section 4.5: 60 seconds
 
 # --- claims waiting to be fetched ----------------------------------------------------------------------
@@ -138,8 +163,8 @@ T_IDENTITY: Final = 0
 T_KIND: Final = 1
 T_NUMBER: Final = 2
 T_PARENT: Final = 3
-T_OUTER: Final = 4  # eight words of 32 bits
-TUNNEL_STRIDE: Final = 12
+T_OUTER: Final = 4  # four words, from and to
+TUNNEL_STRIDE: Final = 8
 
 # --- scalars and counters ------------------------------------------------------------------------------
 Z_POSITION: Final = 0  # in the chunk
@@ -216,24 +241,28 @@ IDLE_OTHER: Final = 600
 FURTHEST: Final = 1 << 62  # ns (the year 2116); differences of two times fit into a word
 MAX_RECORD: Final = 262_144  # octets; libpcap's own limit
 MASK32: Final = 0xFFFFFFFF
+MASK63: Final = (1 << 63) - 1
 
 
 Octets = Any  # bytearray when interpreted, uint8 array when compiled
 Words = Any  # list when interpreted, int64 array when compiled
+Packet = Any  # a record of PACKET_SHAPE
+Flow = Any  # a record of FLOW_SHAPE
 
 
 class Tables(NamedTuple):
     """Everything the driver works on."""
 
     scalars: Any
-    keys: Any  # 2 × 16 secret numbers of the keyed hash
-    batch: Any
-    frames: Any
+    keys: Any  # 16 secret numbers of the keyed hash
+    batch: Any  # records of PACKET_SHAPE
+    frames: Any  # records of FRAME_SHAPE
     slots: Any
-    rows: Any
-    done: Any
-    recent: Any
+    rows: Any  # records of FLOW_SHAPE
+    done: Any  # likewise
+    recent: Any  # records of SIGHTING_SHAPE
     fragments: Any
+    waiting: Any  # records of PACKET_SHAPE: the first one waiting of each place in `fragments`
     claims: Any
     tunnels: Any
     domains: Any  # 4096: VLAN → overlap domain

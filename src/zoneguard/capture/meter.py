@@ -9,51 +9,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from zoneguard.capture.decode import decode_frame, octet, release, word32
-from zoneguard.capture.jit import inlined, integers, kernel
+from zoneguard.capture.decode import decode_frame, octet, release, word16, word32
+from zoneguard.capture.jit import inlined, kernel
 from zoneguard.capture.layout import (
-    B_ACK,
-    B_BYTES,
-    B_COUNT,
-    B_DPORT,
-    B_DST,
-    B_DST_MAC,
-    B_EXTRA,
-    B_EXTRA_BYTES,
-    B_FLAGS,
-    B_FLIP,
-    B_FRAME,
-    B_HASH,
-    B_IDENT,
-    B_KIND,
-    B_PAYLOAD,
-    B_PAYLOAD_AT,
-    B_PAYLOAD_END,
-    B_PLACE,
-    B_PROTOCOL,
-    B_REQUEST,
-    B_SEQ,
-    B_SPORT,
-    B_SRC,
-    B_SRC_MAC,
-    B_TIME,
-    B_TTL,
-    B_TUNNEL,
-    B_VLAN,
     BAD_RECORD,
     BATCH,
-    BATCH_STRIDE,
     CLAIMS,
     CLAIMS_FULL,
     COPY_WINDOW,
     DONE_FULL,
     F_PACKETS,
-    F_RECORD,
     FORMAT_PCAP,
     FORMAT_PCAPNG,
     FRAGMENT_STRIDE,
     FRAGMENTS,
-    FRAME_STRIDE,
     FULL,
     FURTHEST,
     I_DIVIDE,
@@ -66,6 +35,7 @@ from zoneguard.capture.layout import (
     ICMP_ERROR,
     INTERFACE_STRIDE,
     MASK32,
+    MASK63,
     MAX_RECORD,
     MORE,
     MOST_NEW,
@@ -76,33 +46,8 @@ from zoneguard.capture.layout import (
     N_DECODED,
     N_PACKETS,
     OTHER_BLOCK,
-    R_A_BYTES,
-    R_A_HIGH,
-    R_A_LINK,
-    R_A_LOW,
-    R_A_MAC,
-    R_A_NEXT_HOP,
-    R_A_PACKETS,
-    R_B_HIGH,
-    R_B_LINK,
-    R_B_LOW,
-    R_B_PACKETS,
-    R_COPIES,
-    R_COPY_MAC,
-    R_COPY_NEXT_HOP,
-    R_FIRST,
-    R_FRAME,
-    R_ISN,
-    R_LAST,
-    R_PLACE,
-    R_PORTS,
-    R_STATE,
-    R_TUNNEL,
-    R_VLANS,
     RECENT,
-    RECENT_STRIDE,
     RELEASED,
-    ROW_STRIDE,
     S_ACKED,
     S_ANSWERED,
     S_B_SHIFT,
@@ -121,12 +66,6 @@ from zoneguard.capture.layout import (
     S_RUNG_SHIFT,
     S_UNREACHABLE,
     TWIN_WINDOW,
-    W_AT,
-    W_CAPTURED,
-    W_LINK,
-    W_SENSOR,
-    W_TIME,
-    W_WIRE,
     Z_ACTIVE,
     Z_BATCH,
     Z_BIG,
@@ -150,9 +89,7 @@ from zoneguard.capture.layout import (
 )
 
 if TYPE_CHECKING:
-    from zoneguard.capture.layout import Octets, Tables
-
-i64, u64 = integers()
+    from zoneguard.capture.layout import Flow, Octets, Packet, Tables
 
 # net.flow.Opener and net.flow.Payload, as the kernel writes them
 BY_SYN, BY_SYN_ACK, BY_ISN, BY_GREETING, BY_FIRST_PACKET = 0, 1, 2, 3, 7
@@ -167,8 +104,7 @@ FIN, SYN, RST, ACK = 1, 2, 4, 16
 SIGNATURE = (
     0x1B873593CC9E2D51, 0x27D4EB2F165667C5, 0x2545F4914F6CDD1D, 0x369DEA0F31A53F85, 0x3C6EF372FE94F82B,
     0x106689D45497FDB5, 0x1D8E4E27C47D124F, 0x2127599BF4325C37, 0x0B0D7C3F2EA1C6A3, 0x2C9277B5B89F3C5B,
-    0x1F83D9ABFB41BD6B, 0x1BE0CD19137E2179, 0x3C44D1A1CD55A2B7, 0x2A54FF53A5F1D36F, 0x34E90C6CC0AC29B7,
-    0x2D9B1F7C0F6E5A93,
+    0x1F83D9ABFB41BD6B, 0x1BE0CD19137E2179, 0x3C44D1A1CD55A2B7, 0x2A54FF53A5F1D36F,
 )  # fmt: skip
 
 
@@ -179,7 +115,7 @@ def run(t: Tables, b: Octets, n: int) -> int:
     Cost: one pass, nothing allocated. The caller makes room (rows, claims, done) and calls again.
     """
     z = t.scalars
-    done_room = len(t.done) // ROW_STRIDE
+    done_room = len(t.done)
     while True:
         if z[Z_ROWS] + MOST_NEW > z[Z_LIMIT]:
             return FULL
@@ -195,11 +131,13 @@ def run(t: Tables, b: Octets, n: int) -> int:
         else:
             reason = let_fragments_go(t)
         z[Z_BATCH] = 1 if reason == RELEASED else 0
-        for i in range(z[Z_FRAMES]):
+        frames = z[Z_FRAMES]
+        z[N_PACKETS] += frames
+        for i in range(frames):
             if z[Z_BATCH] >= BATCH:
                 settle(t, b)
                 z[Z_BATCH] = 0
-            frame(t, b, i * FRAME_STRIDE)
+            frame(t, b, i)
         settle(t, b)
         if reason >= 0:
             return reason
@@ -208,23 +146,21 @@ def run(t: Tables, b: Octets, n: int) -> int:
 @kernel
 def settle(t: Tables, b: Octets) -> int:
     """Find or make the row of every record in the batch, and update it."""
-    z = t.scalars
-    m = t.batch
-    count = z[Z_BATCH]
+    count = t.scalars[Z_BATCH]
     mask = len(t.slots) - 1
     touched = 0
     for i in range(count):
-        r = i * BATCH_STRIDE
+        r = t.batch[i]
         prepare(t, r)
-        touched += t.slots[m[r + B_HASH] & mask] & 1
+        touched += t.slots[r.hash & mask] & t.recent[r.signature & (RECENT - 1)].time & 1
     for i in range(count):
-        slot = t.slots[t.batch[i * BATCH_STRIDE + B_HASH] & mask]
+        slot = t.slots[t.batch[i].hash & mask]
         if slot != 0:
-            w = ((slot & MASK32) - 1) * ROW_STRIDE
-            touched += (t.rows[w] + t.rows[w + R_A_PACKETS] + t.rows[w + R_B_LINK]) & 1
+            row = t.rows[(slot & MASK32) - 1]
+            touched += (row.a_high + row.state) & 1
     for i in range(count):
-        r = i * BATCH_STRIDE
-        if m[r + B_KIND] == ICMP_ERROR:
+        r = t.batch[i]
+        if r.kind == ICMP_ERROR:
             refuse(t, r, mask)
         else:
             update(t, b, r, mask)
@@ -237,32 +173,29 @@ def walk_pcap(t: Tables, b: Octets, n: int) -> int:
     z = t.scalars
     at = z[Z_POSITION]
     big = z[Z_BIG]
-    while z[Z_FRAMES] < BATCH:
+    unit = z[Z_UNIT]
+    link = z[Z_LINK]
+    sensor = z[Z_SENSOR]
+    reason = -1
+    frames = 0
+    while frames < BATCH:
         if n - at < 16:
-            z[Z_POSITION] = at
-            return MORE
-        if big:
-            seconds = word32(b, at)
-            fraction = word32(b, at + 4)
-            captured = word32(b, at + 8)
-            wire = word32(b, at + 12)
-        else:
-            seconds = little32(b, at)
-            fraction = little32(b, at + 4)
-            captured = little32(b, at + 8)
-            wire = little32(b, at + 12)
+            reason = MORE
+            break
+        captured = number32(b, at + 8, big)
         if captured > MAX_RECORD:
-            z[Z_POSITION] = at
-            return BAD_RECORD
+            reason = BAD_RECORD
+            break
         if n - at - 16 < captured:
-            z[Z_POSITION] = at
-            return MORE
-        at += 16
-        time = seconds * 1_000_000_000 + fraction * z[Z_UNIT]
-        note(t, at, captured, wire, z[Z_LINK], z[Z_SENSOR], time)
-        at += captured
+            reason = MORE
+            break
+        time = number32(b, at, big) * 1_000_000_000 + number32(b, at + 4, big) * unit
+        note(t, frames, at + 16, captured, number32(b, at + 12, big), link, sensor, time)
+        at += 16 + captured
+        frames += 1
+    z[Z_FRAMES] = frames
     z[Z_POSITION] = at
-    return -1
+    return reason
 
 
 @inlined
@@ -271,12 +204,14 @@ def walk_pcapng(t: Tables, b: Octets, n: int) -> int:
     z = t.scalars
     at = z[Z_POSITION]
     big = z[Z_BIG]
-    while z[Z_FRAMES] < BATCH:
+    frames = 0
+    while frames < BATCH:
         z[Z_POSITION] = at
+        z[Z_FRAMES] = frames
         if n - at < 12:
             return MORE
-        kind = word32(b, at) if big else little32(b, at)
-        size = word32(b, at + 4) if big else little32(b, at + 4)
+        kind = number32(b, at, big)
+        size = number32(b, at + 4, big)
         if kind not in (2, 3, 6):
             return OTHER_BLOCK
         if size < 16 or size & 3 or size > MAX_RECORD + 65_536:
@@ -284,12 +219,12 @@ def walk_pcapng(t: Tables, b: Octets, n: int) -> int:
         if n - at < size:
             return MORE
         end = at + size - 4
-        if (word32(b, end) if big else little32(b, end)) != size:
+        if (number32(b, end, big)) != size:
             return BAD_RECORD
         interface = 0
         time = -1
         if kind == 3:
-            wire = word32(b, at + 8) if big else little32(b, at + 8)
+            wire = number32(b, at + 8, big)
             body = at + 12
             captured = min(wire, end - body)
             if z[Z_INTERFACES] > 0 and t.interfaces[I_SNAPLEN] > 0:
@@ -298,27 +233,22 @@ def walk_pcapng(t: Tables, b: Octets, n: int) -> int:
             if size < 32:
                 return BAD_RECORD
             if kind == 6:
-                interface = word32(b, at + 8) if big else little32(b, at + 8)
-            elif big:
-                interface = octet(b, at + 8) << 8 | octet(b, at + 9)
+                interface = number32(b, at + 8, big)
             else:
-                interface = octet(b, at + 9) << 8 | octet(b, at + 8)
-            if big:
-                high = word32(b, at + 12)
-                low = word32(b, at + 16)
-                captured = word32(b, at + 20)
-                wire = word32(b, at + 24)
-            else:
-                high = little32(b, at + 12)
-                low = little32(b, at + 16)
-                captured = little32(b, at + 20)
-                wire = little32(b, at + 24)
+                interface = word16(b, at + 8)
+                if not big:
+                    interface = interface >> 8 | (interface & 0xFF) << 8
+            high = number32(b, at + 12, big)
+            low = number32(b, at + 16, big)
+            captured = number32(b, at + 20, big)
+            wire = number32(b, at + 24, big)
             body = at + 28
             if captured > end - body:
                 return BAD_RECORD
         at += size
         if interface >= z[Z_INTERFACES]:
-            note(t, body, captured, wire, -1, 0, -1)
+            note(t, frames, body, captured, wire, -1, 0, -1)
+            frames += 1
             continue
         f = interface * INTERFACE_STRIDE
         if kind != 3:
@@ -330,49 +260,44 @@ def walk_pcapng(t: Tables, b: Octets, n: int) -> int:
                 time = units // divide * t.interfaces[f + I_MULTIPLY]
                 time = min(time + units % divide * t.interfaces[f + I_MULTIPLY] // divide, FURTHEST)
             time = min(max(time + t.interfaces[f + I_OFFSET], 0), FURTHEST)
-        note(t, body, captured, wire, t.interfaces[f + I_LINK], t.interfaces[f + I_SENSOR], time)
+        note(t, frames, body, captured, wire, t.interfaces[f + I_LINK], t.interfaces[f + I_SENSOR], time)
+        frames += 1
+    z[Z_FRAMES] = frames
     z[Z_POSITION] = at
     return -1
 
 
 @inlined
-def note(t: Tables, at: int, captured: int, wire: int, link: int, sensor: int, time: int) -> None:
+def note(t: Tables, i: int, at: int, captured: int, wire: int, link: int, sensor: int, time: int) -> None:
     """Enter one record into the list of frames to decode."""
-    f = t.scalars[Z_FRAMES] * FRAME_STRIDE
-    t.frames[f + W_AT] = at
-    t.frames[f + W_CAPTURED] = captured
-    t.frames[f + W_WIRE] = wire
-    t.frames[f + W_LINK] = link
-    t.frames[f + W_SENSOR] = sensor
-    t.frames[f + W_TIME] = time
-    t.scalars[Z_FRAMES] += 1
+    f = t.frames[i]
+    f.at = at
+    f.captured = captured
+    f.wire = wire
+    f.link = link
+    f.sensor = sensor
+    f.time = time
 
 
 @inlined
-def frame(t: Tables, b: Octets, f: int) -> None:
+def frame(t: Tables, b: Octets, i: int) -> None:
     """Count one captured frame and decode it into the batch."""
     z = t.scalars
-    at = t.frames[f + W_AT]
-    captured = t.frames[f + W_CAPTURED]
-    wire = t.frames[f + W_WIRE]
-    time = t.frames[f + W_TIME]
-    if time < 0:
-        time = z[Z_NOW]
+    f = t.frames[i]
+    now = z[Z_NOW]
+    time = f.time if f.time >= 0 else now
     z[Z_FRAME] += 1
-    z[N_PACKETS] += 1
-    z[N_BYTES] += wire
-    if time < z[Z_NOW]:
-        if z[Z_NOW] - time > 1_000_000_000:
+    z[N_BYTES] += f.wire
+    if time < now:
+        if now - time > 1_000_000_000:
             z[N_CLOCK_BACK] += 1
     else:
         z[Z_NOW] = time
     if z[Z_FIRST_TIME] == 0 or time < z[Z_FIRST_TIME]:
         z[Z_FIRST_TIME] = time
-    link = t.frames[f + W_LINK]
-    sensor = t.frames[f + W_SENSOR]
-    if link < 0:
+    if f.link < 0:
         z[N_BAD_INTERFACE] += 1
-    elif decode_frame(t, b, at, at + captured, link, max(wire, captured), sensor, time) > 0:
+    elif decode_frame(t, b, f.at, f.at + f.captured, f.link, max(f.wire, f.captured), f.sensor, time) > 0:
         z[N_DECODED] += 1
 
 
@@ -380,205 +305,237 @@ def frame(t: Tables, b: Octets, f: int) -> None:
 def let_fragments_go(t: Tables) -> int:
     """Let the earliest of the fragments that still wait leave as a flow without ports (at the end of the input)."""
     earliest = -1
-    for s in range(0, FRAGMENTS * FRAGMENT_STRIDE, FRAGMENT_STRIDE):
-        if t.fragments[s + F_PACKETS] > 0 and (
-            earliest < 0 or t.fragments[s + F_RECORD + B_FRAME] < t.fragments[earliest + F_RECORD + B_FRAME]
+    for i in range(FRAGMENTS):
+        if t.fragments[i * FRAGMENT_STRIDE + F_PACKETS] > 0 and (
+            earliest < 0 or t.waiting[i].frame < t.waiting[earliest].frame
         ):
-            earliest = s
+            earliest = i
     if earliest < 0:
         return MORE
-    release(t, earliest, 0)
+    release(t, earliest, t.batch[0])
     return RELEASED
 
 
 @inlined
-def little32(b: Octets, at: int) -> int:
-    return i64(b[u64(at)]) | i64(b[u64(at + 1)]) << 8 | i64(b[u64(at + 2)]) << 16 | i64(b[u64(at + 3)]) << 24
+def number32(b: Octets, at: int, big: int) -> int:
+    """Read one of the file's own numbers."""
+    x = word32(b, at)
+    if big:
+        return x
+    return x >> 24 | x >> 8 & 0xFF00 | (x & 0xFF00) << 8 | (x & 0xFF) << 24
 
 
 @inlined
-def prepare(t: Tables, r: int) -> None:
-    """Put the endpoints in order and hash them.
+def is_above(a: int, b: int) -> bool:
+    """Compare two words of 64 bits as unsigned ones."""
+    x = a >> 1 & MASK63
+    y = b >> 1 & MASK63
+    return x > y or (x == y and (a & 1) > (b & 1))
+
+
+@inlined
+def keyed_hash(
+    t: Tables, high: int, low: int, high2: int, low2: int, ports: int, place: int, tunnel: int
+) -> int:
+    """Hash the key of a flow into 32 bits; `ports` is a << 32 | b << 16 | protocol.
 
     Keyed multilinear hashing (Lemire and Kaser, 2013) over words of 32 bits: without the key nobody can
     choose addresses that fall into one bucket.
     """
-    m = t.batch
     k = t.keys
-    flip = 0
-    for i in range(4):
-        difference = m[r + B_SRC + i] - m[r + B_DST + i]
-        if difference != 0:
-            flip = 1 if difference > 0 else 2
-            break
-    if flip == 0:
-        flip = 1 if m[r + B_SPORT] > m[r + B_DPORT] else 2
-    flip &= 1
-    m[r + B_FLIP] = flip
-    x = r + B_SRC + 4 * flip
-    y = r + B_DST - 4 * flip
     h = k[0]
-    h += k[1] * m[x] + k[2] * m[x + 1] + k[3] * m[x + 2] + k[4] * m[x + 3]
-    h += k[5] * m[y] + k[6] * m[y + 1] + k[7] * m[y + 2] + k[8] * m[y + 3]
-    h += k[9] * (m[r + B_SPORT + flip] << 16 | m[r + B_DPORT - flip])
-    h += k[10] * m[r + B_PROTOCOL] + k[11] * m[r + B_PLACE]
-    tunnel = m[r + B_TUNNEL]
+    h += k[1] * (high >> 32 & MASK32) + k[2] * (high & MASK32)
+    h += k[3] * (low >> 32 & MASK32) + k[4] * (low & MASK32)
+    h += k[5] * (high2 >> 32 & MASK32) + k[6] * (high2 & MASK32)
+    h += k[7] * (low2 >> 32 & MASK32) + k[8] * (low2 & MASK32)
+    h += k[9] * (ports >> 16) + k[10] * (ports & 0xFFFF) + k[11] * place
     if tunnel != 0:
         h += k[12] * (tunnel & MASK32) + k[13] * (tunnel >> 32)
-    m[r + B_HASH] = h >> 32 & MASK32
+    return h >> 32 & MASK32
 
 
 @inlined
-def is_copy(t: Tables, r: int, link: int) -> bool:
+def prepare(t: Tables, r: Packet) -> None:
+    """Put the endpoints in order, hash them, and digest what tells a mirror copy."""
+    if r.src_high == r.dst_high and r.src_low == r.dst_low:
+        flip = 1 if r.sport > r.dport else 0
+    elif r.src_high == r.dst_high:
+        flip = 1 if is_above(r.src_low, r.dst_low) else 0
+    else:
+        flip = 1 if is_above(r.src_high, r.dst_high) else 0
+    r.flip = flip
+    if flip:
+        ports = r.dport << 32 | r.sport << 16 | r.protocol
+        r.hash = keyed_hash(t, r.dst_high, r.dst_low, r.src_high, r.src_low, ports, r.place, r.tunnel)
+    else:
+        ports = r.sport << 32 | r.dport << 16 | r.protocol
+        r.hash = keyed_hash(t, r.src_high, r.src_low, r.dst_high, r.dst_low, ports, r.place, r.tunnel)
+    link = r.src_mac * 0x10001 ^ r.dst_mac * 0x1003 ^ r.vlan << 50 ^ r.ttl << 40
+    r.link = link & MASK63
+    k = SIGNATURE
+    s = k[0] + r.src_high * k[1] + r.src_low * k[2] + r.dst_high * k[3] + r.dst_low * k[4]
+    s += (r.sport << 16 | r.dport) * k[5] + r.protocol * k[6] + r.place * k[7] + r.tunnel * k[8]
+    s += r.ident * k[9] + r.bytes * k[10] + r.seq * k[11] + r.ack * k[12] + r.flags * k[13]
+    r.signature = s >> 16 & 0xFFFFFFFFFFFF
+
+
+@inlined
+def is_copy(t: Tables, r: Packet) -> bool:
     """Tell a second sighting of a packet: alike but for TTL, checksum, MACs and tags, shortly after.
 
     A copy from another port or VLAN may come within two seconds; a frame that is alike to the last bit
     must come within a millisecond, else it is a repetition by its sender. An acknowledgement that carries
     neither data nor an IP identification may well be sent twice.
     """
-    m = t.batch
-    numbered = m[r + B_IDENT] >> 16 != 0 or m[r + B_PAYLOAD] > 0 or m[r + B_FLAGS] & (SYN | FIN) != 0
-    k = SIGNATURE
-    s = k[0] + m[r + B_SRC + 3] * k[1] + m[r + B_DST + 3] * k[8]
-    s += (m[r + B_SRC + 1] + (m[r + B_SRC + 2] << 31)) * k[9]
-    s += (m[r + B_DST + 1] + (m[r + B_DST + 2] << 31)) * k[14]
-    s += (m[r + B_SRC] + (m[r + B_DST] << 31)) * k[15]
-    s += (m[r + B_SPORT] << 16 | m[r + B_DPORT]) * k[10] + m[r + B_PROTOCOL] * k[11] + m[r + B_PLACE] * k[12]
-    tunnel = m[r + B_TUNNEL]
-    if tunnel != 0:
-        s += (tunnel & MASK32) * k[13] + (tunnel >> 32) * k[12]
-    s += k[2] * (m[r + B_IDENT] & MASK32) + k[3] * (m[r + B_IDENT] >> 32) + k[4] * m[r + B_BYTES]
-    s += k[5] * m[r + B_SEQ] + k[6] * m[r + B_ACK] + k[7] * m[r + B_FLAGS]
-    s = s >> 16 & 0xFFFFFFFFFFFF
-    e = (s & (RECENT - 1)) * RECENT_STRIDE
-    if t.recent[e] == s:
-        age = abs(m[r + B_TIME] - t.recent[e + 1])
-        if t.recent[e + 2] != link:
+    seen = t.recent[r.signature & (RECENT - 1)]
+    if seen.signature == r.signature:
+        age = abs(r.time - seen.time)
+        if seen.link != r.link:
             if age <= COPY_WINDOW:
                 return True
-        elif age <= TWIN_WINDOW and numbered:
+        elif age <= TWIN_WINDOW and (r.ident >> 16 != 0 or r.payload > 0 or r.flags & (SYN | FIN) != 0):
             return True
-    t.recent[e] = s
-    t.recent[e + 1] = m[r + B_TIME]
-    t.recent[e + 2] = link
+    seen.signature = r.signature
+    seen.time = r.time
+    seen.link = r.link
     return False
 
 
 @inlined
-def find(t: Tables, r: int, mask: int) -> int:
+def find(t: Tables, r: Packet, mask: int) -> int:
     """Give the row index of record `r`, or -1 - slot where it belongs."""
-    m = t.batch
-    rows = t.rows
-    flip = m[r + B_FLIP]
-    x = r + B_SRC + 4 * flip
-    y = r + B_DST - 4 * flip
-    a_high = m[x] << 32 | m[x + 1]
-    a_low = m[x + 2] << 32 | m[x + 3]
-    b_high = m[y] << 32 | m[y + 1]
-    b_low = m[y + 2] << 32 | m[y + 3]
-    ports = m[r + B_SPORT + flip] << 32 | m[r + B_DPORT - flip] << 16 | m[r + B_PROTOCOL]
-    h = m[r + B_HASH]
-    tag = h & 0x7FFFFFFF
-    at = h & mask
+    if r.flip:
+        a_high = r.dst_high
+        a_low = r.dst_low
+        b_high = r.src_high
+        b_low = r.src_low
+        ports = r.dport << 32 | r.sport << 16 | r.protocol
+    else:
+        a_high = r.src_high
+        a_low = r.src_low
+        b_high = r.dst_high
+        b_low = r.dst_low
+        ports = r.sport << 32 | r.dport << 16 | r.protocol
+    tag = r.hash & 0x7FFFFFFF
+    at = r.hash & mask
     while True:
         slot = t.slots[at]
         if slot == 0:
             return -1 - at
         if slot >> 32 == tag:
-            w = ((slot & MASK32) - 1) * ROW_STRIDE
+            row = t.rows[(slot & MASK32) - 1]
             if (
-                rows[w + R_A_LOW] == a_low
-                and rows[w + R_B_LOW] == b_low
-                and rows[w + R_PORTS] == ports
-                and rows[w + R_PLACE] == m[r + B_PLACE]
-                and rows[w + R_TUNNEL] == m[r + B_TUNNEL]
-                and rows[w + R_A_HIGH] == a_high
-                and rows[w + R_B_HIGH] == b_high
+                row.a_low == a_low
+                and row.b_low == b_low
+                and row.ports == ports
+                and row.place == r.place
+                and row.tunnel == r.tunnel
+                and row.a_high == a_high
+                and row.b_high == b_high
             ):
                 return (slot & MASK32) - 1
         at = (at + 1) & mask
 
 
 @inlined
-def begin(t: Tables, r: int, w: int) -> None:
-    """Write a new flow into row `w` from its first packet."""
-    m = t.batch
-    rows = t.rows
-    flip = m[r + B_FLIP]
-    x = r + B_SRC + 4 * flip
-    y = r + B_DST - 4 * flip
-    rows[w + R_A_HIGH] = m[x] << 32 | m[x + 1]
-    rows[w + R_A_LOW] = m[x + 2] << 32 | m[x + 3]
-    rows[w + R_B_HIGH] = m[y] << 32 | m[y + 1]
-    rows[w + R_B_LOW] = m[y + 2] << 32 | m[y + 3]
-    rows[w + R_PORTS] = m[r + B_SPORT + flip] << 32 | m[r + B_DPORT - flip] << 16 | m[r + B_PROTOCOL]
-    rows[w + R_PLACE] = m[r + B_PLACE]
-    rows[w + R_TUNNEL] = m[r + B_TUNNEL]
-    rows[w + R_STATE] = BY_FIRST_PACKET << S_RUNG_SHIFT | flip * S_OPENER_B
-    restart(t, r, w)
+def begin(row: Flow, r: Packet) -> None:
+    """Write a new flow into `row` from its first packet."""
+    if r.flip:
+        row.a_high = r.dst_high
+        row.a_low = r.dst_low
+        row.b_high = r.src_high
+        row.b_low = r.src_low
+        row.ports = r.dport << 32 | r.sport << 16 | r.protocol
+    else:
+        row.a_high = r.src_high
+        row.a_low = r.src_low
+        row.b_high = r.dst_high
+        row.b_low = r.dst_low
+        row.ports = r.sport << 32 | r.dport << 16 | r.protocol
+    row.place = r.place
+    row.tunnel = r.tunnel
+    row.isn = 0
+    row.state = BY_FIRST_PACKET << S_RUNG_SHIFT | r.flip * S_OPENER_B
+    restart(row, r)
 
 
 @inlined
-def restart(t: Tables, r: int, w: int) -> None:
-    """Zero what a flow counts, keeping its key and its state word."""
-    m = t.batch
-    rows = t.rows
-    rows[w + R_LAST] = m[r + B_TIME]
-    rows[w + R_FIRST] = m[r + B_TIME]
-    rows[w + R_FRAME] = m[r + B_FRAME]
-    for i in range(R_A_PACKETS, R_STATE):
-        rows[w + i] = 0
-    for i in range(R_A_MAC, ROW_STRIDE):
-        rows[w + i] = 0
-    rows[w + R_A_LINK] = -1
-    rows[w + R_B_LINK] = -1
-    if m[r + B_PROTOCOL] == 6 and m[r + B_FLAGS] & (SYN | RST) == SYN:
-        rows[w + R_STATE] |= S_FRESH_ANSWER if m[r + B_FLAGS] & ACK else S_FRESH
+def restart(row: Flow, r: Packet) -> None:
+    """Zero what a flow counts, keeping its key, its state word and its initial sequence number."""
+    row.last = r.time
+    row.first = r.time
+    row.frame = r.frame
+    for way in range(2):
+        row.ways[way].packets = 0
+        row.ways[way].bytes = 0
+        row.hops[way].mac = 0
+        row.hops[way].next_hop = 0
+    row.vlans = 0
+    row.copies = 0
+    row.copy_mac = 0
+    row.copy_next_hop = 0
+    if r.protocol == 6 and r.flags & (SYN | RST) == SYN:
+        row.state |= S_FRESH_ANSWER if r.flags & ACK else S_FRESH
 
 
 @inlined
-def retire(t: Tables, w: int) -> None:
+def retire(t: Tables, row: Flow) -> None:
     """Move a finished flow to the done table; the driver has made sure of room."""
-    at = t.scalars[Z_DONE] * ROW_STRIDE
-    for i in range(ROW_STRIDE):
-        t.done[at + i] = t.rows[w + i]
+    done = t.done[t.scalars[Z_DONE]]
+    done.a_high = row.a_high
+    done.a_low = row.a_low
+    done.b_high = row.b_high
+    done.b_low = row.b_low
+    done.ports = row.ports
+    done.place = row.place
+    done.tunnel = row.tunnel
+    done.last = row.last
+    done.state = row.state
+    done.isn = row.isn
+    done.first = row.first
+    done.frame = row.frame
+    for way in range(2):
+        done.ways[way].packets = row.ways[way].packets
+        done.ways[way].bytes = row.ways[way].bytes
+        done.hops[way].mac = row.hops[way].mac
+        done.hops[way].next_hop = row.hops[way].next_hop
+    done.vlans = row.vlans
+    done.copies = row.copies
+    done.copy_mac = row.copy_mac
+    done.copy_next_hop = row.copy_next_hop
     t.scalars[Z_DONE] += 1
 
 
 @inlined
-def update(t: Tables, b: Octets, r: int, mask: int) -> None:
+def update(t: Tables, b: Octets, r: Packet, mask: int) -> None:
     """Add one packet to its flow."""
-    m = t.batch
-    rows = t.rows
     z = t.scalars
-    flags = m[r + B_FLAGS]
-    tcp = m[r + B_PROTOCOL] == 6
-    time = m[r + B_TIME]
-    link = m[r + B_SRC_MAC] * 0x10001 ^ m[r + B_DST_MAC] * 0x1003 ^ m[r + B_VLAN] << 50 ^ m[r + B_TTL] << 40
-    link &= 0x7FFFFFFFFFFFFFFF
-    copied = is_copy(t, r, link)
-    row = find(t, r, mask)
-    if row < 0:
-        row = enter(t, r, row)
-        w = row * ROW_STRIDE
+    flags = r.flags
+    tcp = r.protocol == 6
+    time = r.time
+    flip = r.flip
+    copied = is_copy(t, r)
+    place = find(t, r, mask)
+    if place < 0:
+        row = enter(t, r, place)
         if copied and z[Z_SPILLED]:  # its flow has left for the disk: a piece without packets of its own
-            rows[w + R_STATE] &= ~(S_FRESH | S_FRESH_ANSWER)
-            count_copy(t, r, w)
+            row.state &= ~(S_FRESH | S_FRESH_ANSWER)
+            count_copy(t, row, r)
             return
-        state = rows[w + R_STATE]
+        state = row.state
     else:
-        w = row * ROW_STRIDE
-        state = rows[w + R_STATE]
+        row = t.rows[place]
+        state = row.state
         if copied:
-            count_copy(t, r, w)
+            count_copy(t, row, r)
             return
-        gap = time - rows[w + R_LAST]
+        gap = time - row.last
         # A copy or a refusal alone, of a flow that has left for the disk, stays a piece of its own.
-        fresh = rows[w + R_A_PACKETS] + rows[w + R_B_PACKETS] == 0
+        fresh = row.ways[0].packets + row.ways[1].packets == 0
         if not fresh and tcp and flags & (SYN | RST) == SYN:
             if flags & ACK == 0:
                 if state & S_ISN:
-                    fresh = rows[w + R_ISN] != m[r + B_SEQ] and (
+                    fresh = row.isn != r.seq and (
                         state & (S_FIN_A | S_FIN_B | S_RESET | S_ANSWERED | S_ACKED) != 0
                     )
                 else:
@@ -586,54 +543,46 @@ def update(t: Tables, b: Octets, r: int, mask: int) -> None:
             elif state & S_ISN == 0 and state & (S_FIN_A | S_FIN_B | S_RESET) != 0:
                 fresh = True
         if fresh:
-            retire(t, w)
-            state = BY_FIRST_PACKET << S_RUNG_SHIFT | m[r + B_FLIP] * S_OPENER_B
-            rows[w + R_STATE] = state
-            restart(t, r, w)
-            state = rows[w + R_STATE]
+            retire(t, row)
+            row.state = BY_FIRST_PACKET << S_RUNG_SHIFT | flip * S_OPENER_B
+            restart(row, r)
+            state = row.state
         elif gap > (z[Z_IDLE_TCP] if tcp else z[Z_IDLE_OTHER]) or (
-            z[Z_ACTIVE] > 0 and time - rows[w + R_FIRST] > z[Z_ACTIVE]
+            z[Z_ACTIVE] > 0 and time - row.first > z[Z_ACTIVE]
         ):
             # The same conversation goes on: who opened it is still known.
-            retire(t, w)
+            retire(t, row)
             state &= ~(0xFFFF | S_UNREACHABLE | S_FRESH | S_FRESH_ANSWER)
-            rows[w + R_STATE] = state
-            restart(t, r, w)
-    rows[w + R_LAST] = max(rows[w + R_LAST], time)
-    rows[w + R_FIRST] = min(rows[w + R_FIRST], time)
-    flip = m[r + B_FLIP]
-    rows[w + R_A_PACKETS + 2 * flip] += m[r + B_COUNT] + m[r + B_EXTRA]
-    rows[w + R_A_BYTES + 2 * flip] += m[r + B_BYTES] + m[r + B_EXTRA_BYTES]
-    if rows[w + R_A_LINK + flip] != link:
-        if rows[w + R_A_LINK + flip] == -1:
-            rows[w + R_A_MAC + 2 * flip] = m[r + B_SRC_MAC]
-            rows[w + R_A_NEXT_HOP + 2 * flip] = m[r + B_DST_MAC]
-            rows[w + R_VLANS] |= m[r + B_VLAN] << 16 * flip
-        rows[w + R_A_LINK + flip] = link
+            row.state = state
+            restart(row, r)
+    row.last = max(row.last, time)
+    row.first = min(row.first, time)
+    way = row.ways[flip]
+    if way.packets == 0:
+        row.hops[flip].mac = r.src_mac
+        row.hops[flip].next_hop = r.dst_mac
+        row.vlans |= r.vlan << 16 * flip
+    way.packets += r.count
+    way.bytes += r.bytes + r.extra_bytes
     if tcp:
         before = state
         state |= flags << S_B_SHIFT * flip
         if flags & (SYN | RST) == SYN:
             if flags & ACK == 0:
                 state |= S_ISN
-                rows[w + R_ISN] = m[r + B_SEQ]
+                row.isn = r.seq
                 state = state & ~(S_RUNG_MASK | S_OPENER_B) | flip * S_OPENER_B
             else:
                 if state & S_ISN == 0:
                     state |= S_ISN
-                    rows[w + R_ISN] = (m[r + B_ACK] - 1) & MASK32
+                    row.isn = (r.ack - 1) & MASK32
                 if state & S_RUNG_MASK > BY_SYN_ACK << S_RUNG_SHIFT:
                     state = state & ~(S_RUNG_MASK | S_OPENER_B) | BY_SYN_ACK << S_RUNG_SHIFT
                     state |= (1 - flip) * S_OPENER_B
                 state |= S_ANSWERED
         elif flags & RST:
             state |= S_RESET
-            if (
-                flags & ACK
-                and m[r + B_SEQ] == 0
-                and m[r + B_ACK] != 0
-                and state & S_RUNG_MASK > BY_ISN << S_RUNG_SHIFT
-            ):
+            if flags & ACK and r.seq == 0 and r.ack != 0 and state & S_RUNG_MASK > BY_ISN << S_RUNG_SHIFT:
                 # A refusal (RFC 9293 section 3.5.3, CLOSED state): its sender was asked.
                 state = state & ~(S_RUNG_MASK | S_OPENER_B) | BY_ISN << S_RUNG_SHIFT
                 state |= (1 - flip) * S_OPENER_B
@@ -641,66 +590,62 @@ def update(t: Tables, b: Octets, r: int, mask: int) -> None:
             state |= S_ACKED
         if flags & FIN:
             state |= S_FIN_B if flip else S_FIN_A
-        if m[r + B_PAYLOAD] > 0 and flags & (SYN | RST) == 0:
-            state = payload(t, b, r, flip, state)
+        if r.payload > 0 and flags & (SYN | RST) == 0:
+            state = payload(b, r, flip, state)
         if state != before:
-            rows[w + R_STATE] = state
+            row.state = state
         return
-    if m[r + B_REQUEST] and state & S_RUNG_MASK > BY_GREETING << S_RUNG_SHIFT:
-        opener = flip if m[r + B_REQUEST] == 1 else 1 - flip
+    if r.request and state & S_RUNG_MASK > BY_GREETING << S_RUNG_SHIFT:
+        opener = flip if r.request == 1 else 1 - flip
         state = state & ~(S_RUNG_MASK | S_OPENER_B) | BY_GREETING << S_RUNG_SHIFT | opener * S_OPENER_B
-    if m[r + B_PAYLOAD] > 0:
-        state = payload(t, b, r, flip, state)
-    rows[w + R_STATE] = state
+    if r.payload > 0:
+        state = payload(b, r, flip, state)
+    row.state = state
 
 
 @inlined
-def enter(t: Tables, r: int, place: int) -> int:
+def enter(t: Tables, r: Packet, place: int) -> Flow:
     """Make a row for record `r` where `find` said that it belongs."""
     row = t.scalars[Z_ROWS]
     t.scalars[Z_ROWS] = row + 1
-    t.slots[-1 - place] = (t.batch[r + B_HASH] & 0x7FFFFFFF) << 32 | (row + 1)
-    begin(t, r, row * ROW_STRIDE)
-    return row
+    t.slots[-1 - place] = (r.hash & 0x7FFFFFFF) << 32 | (row + 1)
+    begin(t.rows[row], r)
+    return t.rows[row]
 
 
 @inlined
-def count_copy(t: Tables, r: int, w: int) -> None:
+def count_copy(t: Tables, row: Flow, r: Packet) -> None:
     """Note a second sighting, and by which way it came."""
-    m = t.batch
-    rows = t.rows
     t.scalars[N_COPIES] += 1
-    rows[w + R_COPIES] += 1
-    rows[w + R_COPY_MAC] = m[r + B_SRC_MAC]
-    rows[w + R_COPY_NEXT_HOP] = m[r + B_DST_MAC]
-    rows[w + R_VLANS] = rows[w + R_VLANS] & MASK32 | m[r + B_VLAN] << 32
+    row.copies += 1
+    row.copy_mac = r.src_mac
+    row.copy_next_hop = r.dst_mac
+    row.vlans = row.vlans & MASK32 | r.vlan << 32
 
 
 @kernel
-def refuse(t: Tables, r: int, mask: int) -> None:
+def refuse(t: Tables, r: Packet, mask: int) -> None:
     """Mark the flow that an ICMP error quotes as refused; an error about nothing seen is only counted."""
-    row = find(t, r, mask)
-    if not t.batch[r + B_REQUEST]:
+    place = find(t, r, mask)
+    if not r.request:
         return
-    if row < 0:
-        if t.scalars[Z_SPILLED] == 0:
-            return
-        row = enter(t, r, row)  # its flow may have left for the disk: a piece without packets
-    t.rows[row * ROW_STRIDE + R_STATE] |= S_UNREACHABLE
+    if place >= 0:
+        t.rows[place].state |= S_UNREACHABLE
+    elif t.scalars[Z_SPILLED]:
+        enter(t, r, place).state |= S_UNREACHABLE  # its flow may be on the disk: a piece without packets
 
 
 @inlined
-def payload(t: Tables, b: Octets, r: int, flip: int, state: int) -> int:
+def payload(b: Octets, r: Packet, flip: int, state: int) -> int:
     """Note that a direction carried payload, of what class its first was, and who so greets whom."""
     bit = S_PAYLOAD_B if flip else S_PAYLOAD_A
     if state & bit:
         return state
     state |= bit
-    m = t.batch
-    start = m[r + B_PAYLOAD_AT]
+    start = r.payload_at
     if start == 0:
         return state
-    kind = classify(b, start, m[r + B_PAYLOAD_END], m[r + B_PROTOCOL], m[r + B_SPORT], m[r + B_DPORT])
+    kind = classify(b, start, r.payload_end, r.protocol, r.sport, r.dport)
     state |= kind << (S_CLASS_B_SHIFT if flip else S_CLASS_A_SHIFT)
     if state & S_RUNG_MASK > BY_GREETING << S_RUNG_SHIFT:
         if kind in (TLS_CLIENT, HTTP_REQUEST, SMTP_CLIENT, FTP_CLIENT, DNS_QUERY):
@@ -767,23 +712,11 @@ def classify(b: Octets, at: int, end: int, protocol: int, source_port: int, port
 @kernel
 def index_rows(t: Tables) -> None:
     """Enter all rows into the (cleared) slots anew, after the table has grown."""
-    k = t.keys
-    rows = t.rows
     mask = len(t.slots) - 1
-    for row in range(t.scalars[Z_ROWS]):
-        w = row * ROW_STRIDE
-        h = k[0]
-        h += k[1] * (rows[w] >> 32 & MASK32) + k[2] * (rows[w] & MASK32)
-        h += k[3] * (rows[w + 1] >> 32 & MASK32) + k[4] * (rows[w + 1] & MASK32)
-        h += k[5] * (rows[w + 2] >> 32 & MASK32) + k[6] * (rows[w + 2] & MASK32)
-        h += k[7] * (rows[w + 3] >> 32 & MASK32) + k[8] * (rows[w + 3] & MASK32)
-        ports = rows[w + R_PORTS]
-        h += k[9] * (ports >> 16 & MASK32) + k[10] * (ports & 0xFFFF) + k[11] * rows[w + R_PLACE]
-        tunnel = rows[w + R_TUNNEL]
-        if tunnel != 0:
-            h += k[12] * (tunnel & MASK32) + k[13] * (tunnel >> 32)
-        h = h >> 32 & MASK32
+    for i in range(t.scalars[Z_ROWS]):
+        row = t.rows[i]
+        h = keyed_hash(t, row.a_high, row.a_low, row.b_high, row.b_low, row.ports, row.place, row.tunnel)
         at = h & mask
         while t.slots[at] != 0:
             at = (at + 1) & mask
-        t.slots[at] = (h & 0x7FFFFFFF) << 32 | (row + 1)
+        t.slots[at] = (h & 0x7FFFFFFF) << 32 | (i + 1)
