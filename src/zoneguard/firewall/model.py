@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeAlias
 
+from zoneguard.net.rulelist import Action
 from zoneguard.net.service import Service
 from zoneguard.net.spans import ANYWHERE
 
@@ -17,11 +18,10 @@ if TYPE_CHECKING:
     from zoneguard.text import Text
 
 
-class Action(StrEnum):
-    """What a line does with the packets that it matches."""
-
-    PERMIT = "permit"
-    DENY = "deny"  # dropped or rejected
+__all__ = [
+    "Action", "Fault", "Filter", "Interface", "Line", "LineState", "Mapping", "Match", "ParseResult", "Place",
+    "Rewrite", "Route", "Ruleset", "Step", "Translation",
+]  # fmt: skip
 
 
 class LineState(StrEnum):

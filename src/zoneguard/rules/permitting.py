@@ -1,0 +1,388 @@
+"""What devices permit between zones, held against the policy: rulesets in, evidence for the rules out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple
+
+from zoneguard.firewall.model import Action, Filter, Line
+from zoneguard.firewall.permit import Passage, Permitter, applies, entry_of, meets, services_of
+from zoneguard.net import rulelist
+from zoneguard.net.address import spans_of
+from zoneguard.net.product import Product, count, example_of
+from zoneguard.net.rulelist import RuleList
+from zoneguard.net.service import ALL_FLAGS, ConnectionState, Service, ServiceUniverse
+from zoneguard.net.spans import spans_from, spans_meet
+from zoneguard.policy.model import PUBLIC
+from zoneguard.policy.regions import allowed_regions, zone_spans
+from zoneguard.policy.verdict import root_zone
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from zoneguard.firewall.model import ParseResult, Ruleset
+    from zoneguard.net.product import Probe
+    from zoneguard.net.spans import Spans
+    from zoneguard.policy.model import Device, Policy
+    from zoneguard.policy.regions import Region
+
+MOST_PASSAGES = 50_000  # of one pair of zones on one device; beyond, sizes are lower bounds
+SHOWN = 3  # products that a finding shows, the widest first
+
+# Packets that open a connection: SYN alone (with or without ECN) for TCP, anything new for the rest. What a
+# device lets back in to a connection that stands is no way of opening one.
+_SYN = sum(1 << octet for octet in range(256) if octet & 0x17 == 0x02)
+OPENING = (
+    Service(protocol=(0, 5), states=ConnectionState.NEW),
+    Service(protocol=(6, 6), flags=_SYN, states=ConnectionState.NEW),
+    Service(protocol=(7, 255), states=ConnectionState.NEW),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crossing:
+    """What one device lets pass from one zone to another by the same lines, and the policy does not allow."""
+
+    orig_zone: str
+    resp_zone: str
+    lines: tuple[Line, ...]  # that permitted, filter by filter; empty where only defaults did
+    translated: tuple[str, ...]  # ids of the translations on the way
+    sure: bool  # False: only if something that was not understood turns out so
+    unknown: tuple[str, ...]  # what that is
+    widest: tuple[Shown, ...]
+    products: int
+    size: int  # packets: addresses x addresses x (protocol, ports, flags)
+    complete: bool  # False: products and size are lower bounds
+    example: Probe
+    ingress: str | None
+    egress: str | None
+
+
+class Shown(NamedTuple):
+    """A product for people: spans of the sender, of the receiver (as it leaves), and boxes of services."""
+
+    source: Spans
+    destination: Spans
+    services: tuple[Service, ...]
+
+
+class OpenWay(NamedTuple):
+    """Two zones that a device joins with no filter in between."""
+
+    orig_zone: str
+    resp_zone: str
+    ingress: str | None
+    egress: str | None
+
+
+class Covered(NamedTuple):
+    """A line that no packet reaches, and the lines before it that take all of its packets."""
+
+    filter: str
+    line: Line
+    by: tuple[Line, ...]
+
+
+class PairLine(NamedTuple):
+    """A permitting line and the pairs of zones it can let pass."""
+
+    line: Line
+    pairs: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Permission:
+    """What one (virtual) device does between the zones, as its export says."""
+
+    device: str
+    declared: str | None  # id under devices: in the policy
+    file: str
+    format: str
+    ruleset: Ruleset
+    faces: Mapping[str, tuple[str, ...]]  # interface → zones
+    unplaced: tuple[str, ...]  # interfaces of which no zone is known
+    crossings: tuple[Crossing, ...]
+    open_ways: tuple[OpenWay, ...]
+    lines: tuple[PairLine, ...]
+    covered: tuple[Covered, ...]
+    denied_flows: tuple[str, ...]  # declared flows between zones it joins of which it permits nothing
+
+
+def permissions(policy: Policy, results: Sequence[ParseResult]) -> tuple[Permission, ...]:
+    """Hold every ruleset of the exports against the policy."""
+    spans = zone_spans(policy)
+    regions = allowed_regions(policy, spans)
+    return tuple(
+        _Device(policy, spans, regions, result, ruleset).permission()
+        for result in results
+        for ruleset in result.rulesets
+    )
+
+
+def device_of(policy: Policy, result: ParseResult, ruleset: Ruleset) -> Device | None:
+    """Find the policy's entry for a ruleset: by its name, by its host name, or by the file."""
+    for device in policy.devices:
+        if device.id in {ruleset.device, ruleset.device.partition("/")[0]}:
+            return device
+    for device in policy.devices:
+        if device.file is not None and result.file.endswith(device.file):
+            return device
+    alike = [one for one in policy.devices if one.format == result.format]
+    return alike[0] if len(alike) == 1 and len(policy.devices) == 1 else None
+
+
+class _Device:
+    def __init__(
+        self,
+        policy: Policy,
+        spans: Mapping[str, Spans],
+        regions: Sequence[Region],
+        result: ParseResult,
+        ruleset: Ruleset,
+    ) -> None:
+        self.policy, self.spans, self.regions = policy, spans, regions
+        self.result, self.ruleset = result, ruleset
+        self.device = device_of(policy, result, ruleset)
+        self.universe = ServiceUniverse(
+            (*OPENING, *services_of(ruleset), *(service for region in regions for service in _with_replies(region)))
+        )
+        self.permitter = Permitter(ruleset, self.universe)
+        self.opening = self.universe.set_of(*OPENING)
+        self.faces = self._faces()
+        self.allowed = self._allowed()
+
+    def permission(self) -> Permission:
+        placed = {name: zones for name, zones in self.faces.items() if zones}
+        return Permission(
+            device=self.ruleset.device,
+            declared=self.device.id if self.device else None,
+            file=self.result.file,
+            format=self.result.format,
+            ruleset=self.ruleset,
+            faces=placed,
+            unplaced=tuple(name for name, zones in self.faces.items() if not zones),
+            crossings=tuple(self._crossings()),
+            open_ways=tuple(self._open_ways()),
+            lines=tuple(self._lines()),
+            covered=tuple(self._covered()),
+            denied_flows=tuple(self._denied_flows()),
+        )
+
+    # --- where interfaces lead --------------------------------------------------------------------------
+
+    def _faces(self) -> dict[str, tuple[str, ...]]:
+        declared = dict(self.device.interfaces) if self.device else {}
+        interfaces = {one.name: one for one in self.ruleset.interfaces if one.enabled}
+        names = list(dict.fromkeys([*interfaces, *_mentioned(self.ruleset)]))
+        known = {one.zone for one in interfaces.values()}
+        names += [name for name in declared if name not in interfaces and name not in known and name not in names]
+        faces: dict[str, tuple[str, ...]] = {}
+        for name in names:
+            interface = interfaces.get(name)
+            zone = declared.get(name) or (declared.get(interface.zone or "") if interface else None)
+            if zone is not None:
+                faces[name] = (zone,)
+                continue
+            networks = spans_from(
+                span for network in (interface.networks if interface else ()) for span in spans_of(network)
+            )
+            routed = [route.network for route in self.ruleset.routes if route.interface == name]
+            behind = spans_from(
+                span for network in routed if network.prefixlen > 0 for span in spans_of(network)
+            )
+            zones = [zone for zone, own in self.spans.items() if spans_meet(own, networks) or spans_meet(own, behind)]
+            if any(network.prefixlen == 0 for network in routed) and PUBLIC not in zones:
+                zones.append(PUBLIC)
+            faces[name] = tuple(zones)
+        return faces
+
+    def _facing(self, zone: str) -> tuple[str | None, ...]:
+        if not self.faces:
+            return (None,)
+        found = tuple(name for name, zones in self.faces.items() if zone in zones)
+        return found or tuple(name for name, zones in self.faces.items() if not zones)
+
+    def _pairs(self) -> Iterator[tuple[str, str]]:
+        for orig in self.spans:
+            for resp in self.spans:
+                if orig != resp and self.spans[orig] and self.spans[resp] and not self._are_kin(orig, resp):
+                    yield orig, resp
+
+    def _are_kin(self, a: str, b: str) -> bool:
+        return root_zone(self.policy, a) == root_zone(self.policy, b)
+
+    def _ways(self, orig: str, resp: str) -> Iterator[tuple[str | None, str | None]]:
+        for ingress in self._facing(orig):
+            for egress in self._facing(resp):
+                if ingress is None or ingress != egress:
+                    yield ingress, egress
+
+    # --- what is permitted ------------------------------------------------------------------------------
+
+    def _allowed(self) -> RuleList:
+        """Make the list of what may pass; where a filter keeps no state, also the answers to it."""
+        stateless = any(isinstance(step, Filter) and not step.stateful for step in self.ruleset.steps)
+        entries = []
+        for region in self.regions:
+            products = [Product(region.source, region.destination, self.universe.set_of(*region.services))]
+            if stateless:
+                replies = self.universe.set_of(*(_reply(one) for one in region.services))
+                products.append(Product(region.destination, region.source, replies))
+            entries.append(rulelist.Line(action=Action.PERMIT, exact=tuple(one for one in products if one)))
+        return RuleList(entries, self.universe)
+
+    def _asked(self, orig: str, resp: str) -> Product:
+        """Give the packets of a pair as they come in: to the zone itself, or to what is translated into it."""
+        destination = list(self.spans[resp])
+        for step in self.ruleset.steps:
+            if not isinstance(step, Filter):
+                destination += [
+                    span
+                    for one in step.translations
+                    if one.destination is not None
+                    and one.destination.address is not None
+                    and spans_meet((one.destination.address,), self.spans[resp])
+                    for span in one.match.destination
+                ]
+        return Product(self.spans[orig], spans_from(destination), self.opening)
+
+    def _crossings(self) -> Iterator[Crossing]:
+        for orig, resp in self._pairs():
+            groups: dict[tuple[object, ...], list[tuple[Passage, str | None, str | None]]] = {}
+            complete = True
+            for ingress, egress in self._ways(orig, resp):
+                if not self.permitter.filters(ingress, egress):
+                    continue  # told as an open way
+                passages = self.permitter.passages(
+                    self._asked(orig, resp), ingress, egress, towards=self.spans[resp], excluding=self.allowed
+                )
+                for number, one in enumerate(islice(passages, MOST_PASSAGES + 1)):
+                    complete = complete and number < MOST_PASSAGES
+                    decisions = tuple(
+                        (decision.filter.name, decision.line.id if decision.line else None) for decision in one.decisions
+                    )
+                    groups.setdefault((decisions, one.sure), []).append((one, ingress, egress))
+            for group in groups.values():
+                yield self._crossing(orig, resp, group, complete=complete)
+
+    def _crossing(
+        self, orig: str, resp: str, group: list[tuple[Passage, str | None, str | None]], *, complete: bool
+    ) -> Crossing:
+        # The same packets may come by several pairs of interfaces: they count once, by the first.
+        first = group[0]
+        seen = [one for one, ingress, egress in group if (ingress, egress) == first[1:]]
+        products = [one.left._replace(source=one.entered.source) for one in seen]
+        sizes = [count(product, self.universe) for product in products]
+        widest = sorted(range(len(products)), key=lambda at: (-sizes[at], products[at].source, products[at].destination))
+        lines = tuple(decision.line for decision in first[0].decisions if decision.line is not None)
+        unknown = () if first[0].sure else tuple(dict.fromkeys(word for line in lines for word in line.match.unknown))
+        return Crossing(
+            orig_zone=orig,
+            resp_zone=resp,
+            lines=lines,
+            translated=tuple(dict.fromkeys(one.id for passage in seen for one in passage.translations)),
+            sure=first[0].sure,
+            unknown=unknown,
+            widest=tuple(self._shown(products[at]) for at in widest[:SHOWN]),
+            products=len(products),
+            size=sum(sizes),
+            complete=complete,
+            example=example_of(seen[widest[0]].entered, self.universe),
+            ingress=first[1],
+            egress=first[2],
+        )
+
+    def _shown(self, product: Product) -> Shown:
+        return Shown(product.source, product.destination, tuple(self.universe.boxes(product.services)))
+
+    def _open_ways(self) -> Iterator[OpenWay]:
+        if not self.ruleset.forwards:
+            return
+        for orig, resp in self._pairs():
+            if not (self._is_placed(orig) and self._is_placed(resp)):
+                continue
+            for ingress, egress in self._ways(orig, resp):
+                if not self.permitter.filters(ingress, egress):
+                    yield OpenWay(orig, resp, ingress, egress)
+                    break
+
+    def _is_placed(self, zone: str) -> bool:
+        return any(zone in zones for zones in self.faces.values())
+
+    # --- lines ------------------------------------------------------------------------------------------
+
+    def _lines(self) -> Iterator[PairLine]:
+        pairs = [(orig, resp, tuple(self._ways(orig, resp))) for orig, resp in self._pairs()]
+        for step in self.ruleset.steps:
+            if not isinstance(step, Filter):
+                continue
+            for line in step.lines:
+                if line.action is not Action.PERMIT or not line.enabled or not line.match.services:
+                    continue
+                sources = {zone for zone, own in self.spans.items() if spans_meet(own, line.match.source)}
+                targets = {zone for zone, own in self.spans.items() if spans_meet(own, line.match.destination)}
+                met = tuple(
+                    (orig, resp)
+                    for orig, resp, ways in pairs
+                    if orig in sources
+                    and resp in targets
+                    and any(applies(step, *way) and meets(line.match, *way) for way in ways)
+                )
+                if met:
+                    yield PairLine(line, met)
+
+    def _covered(self) -> Iterator[Covered]:
+        """Yield unreachable lines; only lines on at least the same interfaces cover one."""
+        for step in self.ruleset.steps:
+            if not isinstance(step, Filter):
+                continue
+            for key in dict.fromkeys((line.match.ingress, line.match.egress) for line in step.lines):
+                lines = [
+                    line
+                    for line in step.lines
+                    if _covers(line.match.ingress, key[0]) and _covers(line.match.egress, key[1])
+                ]
+                rules = RuleList([entry_of(line, self.universe) for line in lines], self.universe)
+                for one in rules.unreachable():
+                    line = lines[one.line]
+                    if line.enabled and (line.match.ingress, line.match.egress) == key:
+                        yield Covered(step.name, line, tuple(lines[at] for at in one.covered_by))
+
+    def _denied_flows(self) -> Iterator[str]:
+        for region, flow in zip(self.regions, self.policy.flows, strict=True):
+            orig, resp = flow.source.zone, flow.destination.zone
+            if not (self._is_placed(orig) and self._is_placed(resp)) or orig == resp:
+                continue
+            product = Product(
+                region.source, region.destination, self.universe.set_of(*region.services) & self.opening
+            )
+            ways = tuple(self._ways(orig, resp))
+            if product and ways and not any(
+                next(self.permitter.passages(product, *way), None) is not None for way in ways
+            ):
+                yield flow.id
+
+
+def _covers(wide: frozenset[str] | None, narrow: frozenset[str] | None) -> bool:
+    return wide is None or (narrow is not None and narrow <= wide)
+
+
+def _mentioned(ruleset: Ruleset) -> Iterator[str]:
+    for step in ruleset.steps:
+        for one in step.lines if isinstance(step, Filter) else step.translations:
+            for names in (one.match.ingress, one.match.egress):
+                yield from sorted(names or ())
+
+
+def _with_replies(region: Region) -> Iterator[Service]:
+    for service in region.services:
+        yield service
+        yield _reply(service)
+
+
+def _reply(service: Service) -> Service:
+    """Give the answers to a service: ports change sides (ICMP keeps its type and code)."""
+    if service.protocol in ((1, 1), (58, 58)):
+        return service
+    return service._replace(sport=service.dport, dport=service.sport, flags=ALL_FLAGS)
