@@ -102,4 +102,7 @@ def decode(octets: bytes) -> str:
 
 
 def _put_away(found: re.Match[str]) -> str:
-    return found[0].replace(found["secret"], REDACTED)
+    secret = found["secret"]
+    # A quote that closes around the secret stays, or the rest of a table would be one cell.
+    quote = '"' if not secret.startswith('"') and secret.count('"') % 2 else ""
+    return found[0].replace(secret, REDACTED + quote)
