@@ -87,7 +87,11 @@ class Option(click.Option):
         """Give the option's row of the help, in the language of the run."""
         told = copy.copy(self)
         told.help = self.words.in_(language(ctx))
-        return click.Option.get_help_record(told, ctx)
+        record = click.Option.get_help_record(told, ctx)
+        if record is None or language(ctx) == "en":
+            return record
+        term, meaning = record
+        return term, meaning.replace("[default: ", "[既定: ").replace("[required]", "[必須]")
 
 
 class Command(click.Command):

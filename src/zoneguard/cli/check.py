@@ -12,7 +12,7 @@ import click
 from zoneguard.cli.bilingual import Options, command, option
 from zoneguard.cli.clock import time_of_run, total_size
 from zoneguard.cli.options import JOBS, OUTPUT, POLICY
-from zoneguard.cli.output import text_output
+from zoneguard.cli.output import refuse_unwritable, text_output
 from zoneguard.cli.progress import ProgressBar
 from zoneguard.errors import UsageError
 from zoneguard.findings.finding import SEVERITY_ORDER, Severity
@@ -99,6 +99,9 @@ def check(
 
     lang = ctx.ensure_object(Options).lang
     targets = report_targets(formats, output)
+    for _, path in targets:
+        if path is not None:
+            refuse_unwritable(path)
     generated = time_of_run()
     with ProgressBar(total_size(evidence), lang=lang) as progress:
         report = api.check(
