@@ -152,9 +152,9 @@ def command(name: str, words: Text) -> Callable[[Callable[..., Any]], Command]:
     return click.command(name, cls=Command, words=words)
 
 
-def group(name: str, words: Text) -> Callable[[Callable[..., Any]], Group]:
+def group(name: str, words: Text, **attributes: Any) -> Callable[[Callable[..., Any]], Group]:  # noqa: ANN401 - click's own
     """Make a function a group of commands, with its help in both languages."""
-    return click.group(name, cls=Group, words=words)
+    return click.group(name, cls=Group, words=words, **attributes)
 
 
 def option(*names: str, words: Text, **attributes: Any) -> Callable[[Any], Any]:  # noqa: ANN401 - click's own
