@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from zoneguard.capture import jit
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import ModuleType
 
 # Below this many octets the interpreted kernel is done before Numba is imported and its cache read.
@@ -23,6 +24,7 @@ INTERPRETED_BELOW = 4_000_000
 _MODULES = ("zoneguard.capture.decode", "zoneguard.capture.meter")
 _loaded: dict[bool, ModuleType] = {}
 _cache: Path | None = None
+_announce: Callable[[bool], None] | None = None
 
 
 def load(*, compiled: bool) -> ModuleType:
@@ -34,7 +36,22 @@ def load(*, compiled: bool) -> ModuleType:
             sys.modules.pop(name, None)
         jit.compiled = compiled
         _loaded[compiled] = importlib.import_module(_MODULES[-1])
+        if compiled and not is_ready():
+            if _announce is not None:
+                _announce(_cache is not None)
+            _compile()
     return _loaded[compiled]
+
+
+def when_compiling(announce: Callable[[bool], None]) -> None:
+    """Have `announce` called before a compilation; it is told whether the result can be kept."""
+    global _announce  # noqa: PLW0603 - one process, one user to tell
+    _announce = announce
+
+
+def is_ready() -> bool:
+    """Tell whether the cache holds the kernels of these very sources for this very machine."""
+    return _cache is not None and (_cache / _mark()).exists()
 
 
 def cache_is_usable() -> bool:
@@ -48,16 +65,36 @@ def cache_folder() -> Path | None:
 
 
 def warmup() -> tuple[Path | None, float]:
-    """Compile the kernels once; give the cache folder and the seconds it took."""
-    from zoneguard.capture import pcap, tables
-
+    """Compile the kernels unless that was done before; give the cache folder and the seconds it took."""
     begin = time.monotonic()
     load(compiled=True)
+    return _cache, time.monotonic() - begin
+
+
+def _compile() -> None:
+    """Compile every kernel by reading nothing, and leave a mark that says so."""
+    from zoneguard.capture import pcap, tables
+
     for magic_header in (pcap.EMPTY_FILE, pcap.EMPTY_SECTION):
         meter = tables.Meter(compiled=True)
         meter.read_bytes(magic_header)
         meter.finish()
-    return _cache, time.monotonic() - begin
+    if _cache is not None:
+        with contextlib.suppress(OSError):  # without the mark the next run only checks again
+            (_cache / _mark()).touch(mode=0o600)
+
+
+def _mark() -> str:
+    """Name the mark after everything that Numba itself looks at before it takes code from its cache."""
+    import numba
+    from llvmlite import binding  # type: ignore[import-untyped]  # it has no stubs
+
+    about = [numba.__version__, sys.implementation.cache_tag, binding.get_host_cpu_name()]
+    about.append(binding.get_host_cpu_features().flatten())
+    for name in _MODULES:
+        source = Path(__file__).parent / f"{name.rpartition('.')[2]}.py"
+        about += [str(source), str(source.stat().st_mtime_ns)]
+    return "ready-" + hashlib.sha256("\0".join(about).encode()).hexdigest()[:16]
 
 
 def _prepare_cache() -> None:
