@@ -12,10 +12,12 @@ import zstandard
 from tests.capture.seen import frames_of
 from tests.naive import generate as g
 from zoneguard.capture.source import in_time_order, looks_like_capture, open_source
-from zoneguard.capture.tables import Meter, Reading
+from zoneguard.capture.tables import Meter
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from zoneguard.capture.reading import Reading
 
 PING = g.ethernet(g.ipv4("10.0.0.1", "10.0.0.2", 1, g.icmp(8)))
 CAPTURE = g.pcap(frames_of(*[PING] * 50))

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING
 
 from zoneguard.capture import kernels
+from zoneguard.capture.reading import Reading
 from zoneguard.capture.source import Source, open_source
-from zoneguard.capture.tables import Meter, Reading
+from zoneguard.capture.tables import Meter
 from zoneguard.net.flow import CaptureCoverage
 from zoneguard.text import Text
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from zoneguard.capture import kernels, layout, pcap
+from zoneguard.capture import kernels, layout
+from zoneguard.capture.faults import bad_record, cut_off
+from zoneguard.capture.framing import begin, other_block
 from zoneguard.capture.layout import Tables
-from zoneguard.net.flow import CaptureCoverage, Claim, ClaimKind, Tunnel, TunnelEnds
-from zoneguard.text import Text
+from zoneguard.capture.reading import CHUNK, Reading, Walk, fill
+from zoneguard.capture.seen import Claims, covered, opened_tunnels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -18,35 +19,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from zoneguard.capture.source import Source
+    from zoneguard.net.flow import CaptureCoverage, Claim, TunnelEnds
 
-CHUNK = 1 << 19  # octets; measured best between 256 KiB and 1 MiB, since larger ones leave the L2 cache
 FIRST_ROWS = 1 << 12
-MOST_CLAIMS = 100_000
-SKIP_AT_MOST = 1 << 32  # octets of one pcapng block that carries no packet
-
-REASONS = {
-    layout.N_UNKNOWN_LINK: "unsupported link type",
-    layout.N_BAD_IP: "malformed IP header",
-    layout.N_TOO_DEEP: "too many layers of tunnels",
-    layout.N_ENCRYPTED_WLAN: "encrypted wireless frame",
-    layout.N_WLAN_CONTROL: "wireless management or control frame",
-    layout.N_OTHER_LLC: "LLC frame without IP",
-    layout.N_EMPTY: "empty frame",
-    layout.N_NOT_IP: "PPP control frame",
-    layout.N_BAD_INTERFACE: "undeclared pcapng interface",
-}
-
-
-@dataclass(slots=True)
-class Reading:
-    """What came of reading one input."""
-
-    format: str = "unknown"
-    packets: int = 0
-    first_seen: int | None = None
-    last_seen: int | None = None
-    faults: list[Text] = field(default_factory=list)
-    refused: bool = False  # nothing of it could be read
 
 
 class Meter:
@@ -74,11 +49,9 @@ class Meter:
         self.emit = emit
         self.spill = spill
         self.most_rows = most_rows
-        self.coverage_drops = 0
+        self.dropped = 0
         self.spills = 0
-        self.claims: dict[tuple[int, ...], list[int]] = {}
-        self.claims_lost = 0
-        self.ethertypes: dict[int, int] = {}
+        self.claims = Claims()
         self.rows_now = FIRST_ROWS
         self.t = self._new_tables(domains)
         z = self.t.scalars
@@ -129,10 +102,10 @@ class Meter:
             import numpy as np
 
             words = np.frombuffer(buffer, np.uint8)
-        have = _fill(source, view, 0, 24)
-        walk = _Walk(source=source, file_sensor=sensor, sensor_of=sensor_of, reading=reading)
+        have = fill(source, view, 0, 24)
+        walk = Walk(source=source, sensor=sensor, sensor_of=sensor_of, reading=reading)
         before = int(z[layout.N_PACKETS])
-        at = self._begin(bytes(view[: min(have, 24)]), walk)
+        at = begin(self.t, bytes(view[: min(have, 24)]), walk)
         while not reading.refused:
             used = self._meter_chunk(words, view, at, have, walk)
             if used < 0:
@@ -145,8 +118,9 @@ class Meter:
             at, have = 0, rest + got
             if got == 0:
                 if rest:
-                    reading.faults.append(_cut(source.name, walk.base, int(z[layout.Z_FRAME])))
+                    reading.faults.append(cut_off(source.name, walk.base, int(z[layout.Z_FRAME])))
                 break
+        self.dropped += walk.dropped
         if source.fault is not None:
             reading.faults.append(source.fault)
         reading.packets = int(z[layout.N_PACKETS]) - before
@@ -159,84 +133,29 @@ class Meter:
         self.t.scalars[layout.Z_FORMAT] = layout.FORMAT_END
         self._run(self._no_bytes(), 0)
         self._drain_done()
-        self._drain_claims()
+        self.claims.drain(self.t)
         rows = self._live_rows()
         target = self.emit if self.spill is None or not self.spills else self.spill
         step = 1 << 15
-        for begin in range(0, len(rows), step):
-            target(rows[begin : begin + step])
+        for first in range(0, len(rows), step):
+            target(rows[first : first + step])
         self.t.scalars[layout.Z_ROWS] = 0
 
     # --- what was seen ----------------------------------------------------------------------------------
 
     def coverage(self) -> CaptureCoverage:
         """Count what was read, and what was not understood and why."""
-        z = self.t.scalars
-        reasons = {reason: int(z[n]) for n, reason in REASONS.items() if z[n]}
-        reasons |= {f"ethertype 0x{kind:04x}": n for kind, n in sorted(self.ethertypes.items())}
-        if self.claims_lost:
-            reasons["address claims beyond the bound"] = self.claims_lost
-        if z[layout.N_TUNNELS_LOST]:
-            reasons["tunnels beyond the bound"] = int(z[layout.N_TUNNELS_LOST])
-        return CaptureCoverage(
-            packets=int(z[layout.N_PACKETS]),
-            bytes=int(z[layout.N_BYTES]),
-            decoded=int(z[layout.N_DECODED]),
-            not_decoded=reasons,
-            duplicates=int(z[layout.N_COPIES]),
-            truncated=int(z[layout.N_TRUNCATED]),
-            dropped=self.coverage_drops,
-            fragments_without_first=int(z[layout.N_FRAGMENTS_LOST]),
-            icmp_errors=int(z[layout.N_ICMP_ERRORS]),
-            clock_steps_back=int(z[layout.N_CLOCK_BACK]),
-            tunnels_not_opened=int(z[layout.N_NOT_OPENED]),
-            flow_table_spills=self.spills,
-        )
+        return covered(self.t.scalars, self.claims, dropped=self.dropped, spills=self.spills)
 
     def all_claims(self) -> list[Claim]:
         """Give who claimed what, in the order of first sight."""
-        return [
-            Claim(
-                kind=ClaimKind(kind),
-                mac=mac,
-                address=(high, low),
-                vlan=vlan,
-                sensor=sensor,
-                first_seen=first,
-                last_seen=last,
-                count=count,
-                file=file,
-                frame=frame,
-            )
-            for (kind, mac, high, low, vlan, sensor), (
-                first,
-                last,
-                count,
-                file,
-                frame,
-            ) in self.claims.items()
-        ]
+        return self.claims.all()
 
     def tunnels(self) -> list[TunnelEnds]:
         """Give the tunnels that were opened."""
-        t = self.t.tunnels
-        found = []
-        for s in range(0, layout.TUNNELS * layout.TUNNEL_STRIDE, layout.TUNNEL_STRIDE):
-            if t[s + layout.T_IDENTITY]:
-                w = [int(x) for x in t[s + layout.T_OUTER : s + layout.T_OUTER + 8]]
-                found.append(
-                    TunnelEnds(
-                        identity=int(t[s + layout.T_IDENTITY]),
-                        kind=Tunnel(int(t[s + layout.T_KIND])),
-                        outer_orig=(w[0] << 32 | w[1], w[2] << 32 | w[3]),
-                        outer_resp=(w[4] << 32 | w[5], w[6] << 32 | w[7]),
-                        number=int(t[s + layout.T_NUMBER]),
-                        parent=int(t[s + layout.T_PARENT]),
-                    )
-                )
-        return sorted(found, key=lambda ends: (ends.outer_orig, ends.outer_resp, ends.kind, ends.number))
+        return opened_tunnels(self.t.tunnels)
 
-    def _meter_chunk(self, words: layout.Octets, view: memoryview, at: int, have: int, walk: _Walk) -> int:
+    def _meter_chunk(self, words: layout.Octets, view: memoryview, at: int, have: int, walk: Walk) -> int:
         """Meter what is whole in the chunk; give how far that was, -1 when the input ends here."""
         z = self.t.scalars
         while True:
@@ -247,10 +166,10 @@ class Meter:
                 return at
             if reason == layout.BAD_RECORD:
                 walk.reading.faults.append(
-                    _bad_record(walk.source.name, walk.base + at, int(z[layout.Z_FRAME]) + 1)
+                    bad_record(walk.source.name, walk.base + at, int(z[layout.Z_FRAME]) + 1)
                 )
                 return -1
-            used = self._other_block(view, at, have, walk)
+            used = other_block(self.t, view, at, have, walk)
             if used <= 0:
                 return at if used == 0 else -1
             at += used
@@ -266,7 +185,7 @@ class Meter:
 
     def _make_room(self, reason: int) -> None:
         if reason == layout.CLAIMS_FULL:
-            self._drain_claims()
+            self.claims.drain(self.t)
         elif reason == layout.DONE_FULL:
             self._drain_done()
         elif self.rows_now < self.most_rows or self.spill is None:
@@ -307,27 +226,6 @@ class Meter:
         if count:
             self.emit(as_rows(self.t.done, count).copy())
             self.t.scalars[layout.Z_DONE] = 0
-
-    def _drain_claims(self) -> None:
-        z, c = self.t.scalars, self.t.claims
-        mask = (1 << 64) - 1
-        for at in range(0, int(z[layout.Z_CLAIMS]) * layout.CLAIM_STRIDE, layout.CLAIM_STRIDE):
-            kind, mac, high, low, vlan, sensor, time, frame = (
-                int(x) for x in c[at : at + layout.CLAIM_STRIDE]
-            )
-            if kind == layout.CLAIM_ETHERTYPE:
-                if low in self.ethertypes or len(self.ethertypes) < 256:
-                    self.ethertypes[low] = self.ethertypes.get(low, 0) + 1
-                continue
-            key = (kind, mac, high & mask, low & mask, vlan, sensor)
-            seen = self.claims.get(key)
-            if seen is not None:
-                seen[0], seen[1], seen[2] = min(seen[0], time), max(seen[1], time), seen[2] + 1
-            elif len(self.claims) < MOST_CLAIMS:
-                self.claims[key] = [time, time, 1, int(z[layout.Z_FILE]), frame]
-            else:
-                self.claims_lost += 1
-        z[layout.Z_CLAIMS] = 0
 
     def _new_tables(self, domains: Sequence[int]) -> Tables:
         sizes = {
@@ -370,99 +268,6 @@ class Meter:
 
         return np.frombuffer(bytearray(16), np.uint8)
 
-    # --- formats ----------------------------------------------------------------------------------------
-
-    def _begin(self, head: bytes, walk: _Walk) -> int:
-        z, reading = self.t.scalars, walk.reading
-        z[layout.Z_INTERFACES] = 0
-        header = pcap.read_header(head)
-        if header is not None:
-            reading.format = "pcap"
-            z[layout.Z_FORMAT], z[layout.Z_BIG] = layout.FORMAT_PCAP, int(header.big)
-            z[layout.Z_UNIT], z[layout.Z_LINK] = header.unit, header.link
-            return 24
-        if head[:4] == pcap.PCAPNG:
-            reading.format = "pcapng"
-            z[layout.Z_FORMAT], z[layout.Z_BIG] = layout.FORMAT_PCAPNG, 0
-            return 0
-        reading.refused = True
-        reading.faults.append(_not_a_capture(walk.source.name, head))
-        return 0
-
-    def _other_block(self, view: memoryview, at: int, have: int, walk: _Walk) -> int:
-        """Read a pcapng block that is no packet; give its length, 0 for more octets, -1 to stop."""
-        z, reading = self.t.scalars, walk.reading
-        name, frame = walk.source.name, int(z[layout.Z_FRAME])
-        if have - at < 12:
-            return 0
-        kind = bytes(view[at : at + 4])
-        if kind == pcap.PCAPNG:
-            mark = bytes(view[at + 8 : at + 12])
-            if mark not in (b"\x1a\x2b\x3c\x4d", b"\x4d\x3c\x2b\x1a"):
-                reading.faults.append(_bad_record(name, walk.base + at, frame + 1))
-                return -1
-            z[layout.Z_BIG] = int(mark == b"\x1a\x2b\x3c\x4d")
-            z[layout.Z_INTERFACES] = 0
-        big = bool(z[layout.Z_BIG])
-        order: Literal["big", "little"] = "big" if big else "little"
-        size = int.from_bytes(view[at + 4 : at + 8], order)
-        if size < 12 or size & 3:
-            reading.faults.append(_bad_record(name, walk.base + at, frame + 1))
-            return -1
-        if size > layout.MAX_RECORD:
-            return self._skip(view, have - at, size, walk)
-        if have - at < size:
-            return 0
-        body = bytes(view[at + 8 : at + size - 4])
-        number = int.from_bytes(kind, order)
-        if number == 1:
-            self._add_interface(pcap.read_interface(body, big=big), walk)
-        elif number == 5:
-            self.coverage_drops += pcap.read_drops(body, big=big)
-        return size
-
-    def _skip(self, view: memoryview, have: int, size: int, walk: _Walk) -> int:
-        """Pass over a block that is larger than the buffer, of which `have` octets have been read."""
-        left = size - have
-        while left > 0:
-            # Behind what is still wanted nothing is kept: the block's own octets may be overwritten.
-            got = walk.source.read_into(view[: min(left, CHUNK)])
-            if got == 0:
-                frames = int(self.t.scalars[layout.Z_FRAME])
-                walk.reading.faults.append(_cut(walk.source.name, walk.base, frames))
-                return -1
-            left -= got
-            walk.base += got
-        return have if left == 0 else size
-
-    def _add_interface(self, interface: pcap.Interface | None, walk: _Walk) -> None:
-        z = self.t.scalars
-        index = int(z[layout.Z_INTERFACES])
-        if interface is None or index >= layout.INTERFACES:
-            return
-        sensor = walk.sensor_of(interface.name)
-        values = (
-            interface.link,
-            interface.multiply,
-            interface.divide,
-            interface.offset,
-            walk.file_sensor if sensor is None else sensor,
-            interface.snaplen,
-            layout.FURTHEST // interface.multiply,
-        )
-        for i, value in enumerate(values):
-            self.t.interfaces[index * layout.INTERFACE_STRIDE + i] = value
-        z[layout.Z_INTERFACES] = index + 1
-
-
-@dataclass(slots=True)
-class _Walk:
-    source: Source
-    file_sensor: int
-    sensor_of: Callable[[str], int | None]
-    reading: Reading
-    base: int = 0  # offset in the input of the buffer's first octet
-
 
 def as_rows(flat: layout.Words, count: int) -> NDArray[np.int64]:
     """Give the first rows of a flat table as an array (count, ROW_STRIDE)."""
@@ -474,53 +279,3 @@ def as_rows(flat: layout.Words, count: int) -> NDArray[np.int64]:
         used = np.array([word & mask for word in used], np.uint64).view(np.int64)
     rows: NDArray[np.int64] = used.reshape(count, layout.ROW_STRIDE)
     return rows
-
-
-def _fill(source: Source, view: memoryview, have: int, want: int) -> int:
-    while have < want:
-        got = source.read_into(view[have:CHUNK])
-        if got == 0:
-            break
-        have += got
-    return have
-
-
-def _bad_record(name: str, offset: int, frame: int) -> Text:
-    return Text(
-        ja=f"{name}: {offset}バイト目のレコード（フレーム{frame}）の長さが成り立ちません。そこまでを判定しました。"
-        "キャプチャを取り直すか、壊れていない写しを指定してください。",
-        en=f"{name}: the record at offset {offset} (frame {frame}) has an impossible length; what came before "
-        "it was judged. Capture again, or give an undamaged copy.",
-    )
-
-
-def _cut(name: str, offset: int, frames: int) -> Text:
-    return Text(
-        ja=f"{name}: {offset}バイト目でファイルが途切れています。完全な{frames}フレームを判定しました。"
-        "書き込み中の最後のファイルなら、次の区切りのあとにもう一度指定してください。",
-        en=f"{name}: the file is cut at offset {offset}; its {frames} whole frames were judged. If it is the "
-        "last file of a running capture, give it again after the next rotation.",
-    )
-
-
-def _not_a_capture(name: str, head: bytes) -> Text:
-    from zoneguard.capture.source import FOREIGN
-
-    if not head:
-        return Text(
-            ja=f"{name}: 空のファイルです。パケットを含むキャプチャを指定してください。",
-            en=f"{name}: the file is empty; give a capture that holds packets.",
-        )
-    if head[:4] in pcap.MODIFIED:
-        kind = "modified pcap (Kuznetzov)"
-    else:
-        kind = next((kind for magic, kind in FOREIGN.items() if head.startswith(magic)), "")
-    if kind:
-        return Text(
-            ja=f"{name}: {kind}形式は読めません。Wireshark付属のeditcapでpcapngに変換してください。",
-            en=f"{name}: the format {kind} cannot be read; convert it to pcapng with Wireshark's editcap.",
-        )
-    return Text(
-        ja=f"{name}: pcapでもpcapngでもありません。キャプチャファイルを指定してください。",
-        en=f"{name}: neither pcap nor pcapng; give a capture file.",
-    )
