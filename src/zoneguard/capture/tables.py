@@ -18,10 +18,12 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from zoneguard.capture.pages import Pages
     from zoneguard.capture.source import Source
     from zoneguard.net.flow import CaptureCoverage, Claim, TunnelEnds
 
 FIRST_ROWS = 1 << 12
+BLOCK = 1 << 15  # rows handed on at once; with all that is made of them about 20 MB
 
 
 class Meter:
@@ -53,6 +55,7 @@ class Meter:
         self.spills = 0
         self.claims = Claims()
         self.rows_now = FIRST_ROWS
+        self.pages: Pages | None = None  # of the rows, when their number is bounded
         self.t = self._new_tables(domains)
         z = self.t.scalars
         z[layout.Z_LIMIT] = self.rows_now
@@ -134,12 +137,15 @@ class Meter:
         self._run(self._no_bytes(), 0)
         self._drain_done()
         self.claims.drain(self.t)
+        self._clear_slots(0)
         rows = self._live_rows()
         target = self.emit if self.spill is None or not self.spills else self.spill
-        step = 1 << 15
-        for first in range(0, len(rows), step):
-            target(rows[first : first + step])
+        for first in range(0, len(rows), BLOCK):
+            target(rows[first : first + BLOCK])
+            if self.pages is not None:  # what is judged takes memory of its own
+                self.pages.give_back((first + BLOCK) * layout.ROW_STRIDE)
         self.t.scalars[layout.Z_ROWS] = 0
+        self.t = self.t._replace(rows=self.t.rows[:0])
 
     # --- what was seen ----------------------------------------------------------------------------------
 
@@ -248,10 +254,15 @@ class Meter:
             import numpy as np
 
             if self.spill is not None:
+                from zoneguard.capture.pages import Pages
+
                 # As many as may ever be needed: the system gives zeroed pages when they are first written,
                 # so only rows in use take memory, and growing copies nothing.
                 sizes["rows"] = 2 * max(self.most_rows, FIRST_ROWS) * layout.ROW_STRIDE
+                self.pages = Pages(sizes.pop("rows"))
             tables = {name: np.zeros(size, np.int64) for name, size in sizes.items()}
+            if self.pages is not None:
+                tables["rows"] = self.pages.words
         else:
             tables = {name: [0] * size for name, size in sizes.items()}
         for i in range(16):
