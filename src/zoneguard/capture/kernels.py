@@ -20,21 +20,25 @@ if TYPE_CHECKING:
 # Below this many octets the interpreted kernel is done before Numba is imported and its cache read.
 INTERPRETED_BELOW = 4_000_000
 
-_MODULES = ("zoneguard.capture.decode", "zoneguard.capture.meter")
-_loaded: dict[bool, ModuleType] = {}
+# Each kernel with what it is made of, itself last.
+_MODULES = {
+    "meter": ("zoneguard.capture.decode", "zoneguard.capture.meter"),
+    "joining": ("zoneguard.capture.joining",),
+}
+_loaded: dict[tuple[str, bool], ModuleType] = {}
 _cache: Path | None = None
 
 
-def load(*, compiled: bool) -> ModuleType:
-    """Give the metering module in one mode; both may live side by side (the tests compare them)."""
-    if compiled not in _loaded:
-        if compiled:
+def load(*, compiled: bool, name: str = "meter") -> ModuleType:
+    """Give a kernel's module in one mode; both may live side by side (the tests compare them)."""
+    if (name, compiled) not in _loaded:
+        if compiled and _cache is None:
             _prepare_cache()
-        for name in _MODULES:
-            sys.modules.pop(name, None)
+        for module in _MODULES[name]:
+            sys.modules.pop(module, None)
         jit.compiled = compiled
-        _loaded[compiled] = importlib.import_module(_MODULES[-1])
-    return _loaded[compiled]
+        _loaded[name, compiled] = importlib.import_module(_MODULES[name][-1])
+    return _loaded[name, compiled]
 
 
 def cache_is_usable() -> bool:
@@ -49,7 +53,7 @@ def cache_folder() -> Path | None:
 
 def warmup() -> tuple[Path | None, float]:
     """Compile the kernels once; give the cache folder and the seconds it took."""
-    from zoneguard.capture import pcap, tables
+    from zoneguard.capture import flows, pcap, tables
 
     begin = time.monotonic()
     load(compiled=True)
@@ -57,6 +61,7 @@ def warmup() -> tuple[Path | None, float]:
         meter = tables.Meter(compiled=True)
         meter.read_bytes(magic_header)
         meter.finish()
+    flows.prepare(compiled=True)
     return _cache, time.monotonic() - begin
 
 
@@ -69,7 +74,7 @@ def _prepare_cache() -> None:
     """
     global _cache  # noqa: PLW0603 - one process, one cache
     sources = hashlib.sha256()
-    for name in ("decode", "meter", "layout", "jit"):
+    for name in ("decode", "meter", "joining", "layout", "jit"):
         sources.update((Path(__file__).parent / f"{name}.py").read_bytes())
     for folder in _candidates():
         target = folder / f"kernels-{sources.hexdigest()[:16]}"
