@@ -206,14 +206,15 @@ class Meter:
             self._clear_slots(len(self.t.slots))
 
     def _grow(self) -> None:
-        self.rows_now *= 2
+        # Up to the bound and no further: a bound a little above a power of two would else be twice exceeded.
+        self.rows_now = 2 * self.rows_now if self.spill is None else min(2 * self.rows_now, self.most_rows)
         missing = self.rows_now * layout.ROW_STRIDE - len(self.t.rows)
         if missing > 0 and self.compiled:
             self.t.rows.resize(self.rows_now * layout.ROW_STRIDE, refcheck=False)
         elif missing > 0:
             self.t.rows.extend([0] * missing)
         self.t.scalars[layout.Z_LIMIT] = self.rows_now
-        self._clear_slots(self.rows_now * 2)
+        self._clear_slots(2 << (self.rows_now - 1).bit_length())  # a power of two, at most half full
         self.kernel.index_rows(self.t)
 
     def _clear_slots(self, size: int) -> None:
@@ -258,7 +259,7 @@ class Meter:
 
                 # As many as may ever be needed: the system gives zeroed pages when they are first written,
                 # so only rows in use take memory, and growing copies nothing.
-                sizes["rows"] = 2 * max(self.most_rows, FIRST_ROWS) * layout.ROW_STRIDE
+                sizes["rows"] = max(self.most_rows, FIRST_ROWS) * layout.ROW_STRIDE
                 self.pages = Pages(sizes.pop("rows"))
             tables = {name: np.zeros(size, np.int64) for name, size in sizes.items()}
             if self.pages is not None:
