@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import errno
 from enum import IntEnum
 from typing import TYPE_CHECKING
+
+from zoneguard.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from zoneguard.text import Text
+# What a wrong path usually comes to; the operating system says the rest, in its own language.
+_REASONS = {
+    errno.ENOENT: Text(ja="ファイルまたはフォルダーがありません", en="no such file or folder"),
+    errno.EISDIR: Text(ja="フォルダーです", en="it is a folder"),
+    errno.ENOTDIR: Text(ja="途中のパスがフォルダーではありません", en="a part of the path is no folder"),
+    errno.EACCES: Text(ja="権限がありません", en="permission denied"),
+    errno.EROFS: Text(ja="読み取り専用の場所です", en="the place is read-only"),
+    errno.ENOSPC: Text(ja="空き容量がありません", en="no space is left"),
+}
 
 
 class ExitCode(IntEnum):
@@ -46,3 +57,9 @@ class MachineLacksError(ZoneGuardError):
     """This machine lacks a program, a right or room on disk (exit 5)."""
 
     exit_code = ExitCode.LACKING
+
+
+def why(error: OSError) -> Text:
+    """Say in both languages what the operating system refused."""
+    said = error.strerror or str(error)
+    return _REASONS.get(error.errno or 0, Text(ja=said, en=said))

@@ -56,6 +56,12 @@ def test_output_that_cannot_be_written_is_5(asked, tmp_path, capsys):
     assert "cannot be written" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("place", ["missing/r.json", "."])
+def test_a_place_that_cannot_be_written_is_refused_before_the_work(asked, tmp_path, place):
+    assert run("--format", f"json={tmp_path / place}") == ExitCode.LACKING
+    assert asked == {}
+
+
 @pytest.mark.parametrize(
     "line",
     [

@@ -68,6 +68,62 @@ def test_a_misused_command_gives_one_line_and_2(line, capsys):
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("line", "ja", "en"),
+    [
+        (
+            "chek",
+            "コマンド「chek」はありません。check のことですか。",
+            "No such command 'chek'. Did you mean 'check'?",
+        ),
+        ("check a --polcy b", "--policy のことですか。", "Did you mean '--policy'?"),
+        ("check --policy", "--policy には値を指定してください。", "requires an argument."),
+        ("check --digest=3 a", "--digest に値は指定できません。", "does not take a value."),
+        ("check", "EVIDENCE を指定してください。", "Missing argument 'EVIDENCE...'."),
+        ("check a --jobs x", "1 以上の整数を指定してください。", "give an integer of 1 or more."),
+        (
+            "explain --vlan 5000",
+            "0 から 4094 までの整数を指定してください。",
+            "give an integer from 0 to 4094.",
+        ),
+        ("check a --fail-on x", "critical、high、medium、low、info のいずれかです。", "'x' is not one of"),
+        (
+            "check a --output .",
+            "フォルダーではなくファイルを指定してください。",
+            "it is a folder; name a file.",
+        ),
+        (
+            "policy init",
+            "alpha、alpha-prime、beta、beta-prime、four-zone のいずれかです。",
+            "Missing option '--model'.",
+        ),
+        ("warmup x", "余分な引数があります: x。", "Got unexpected extra argument (x)."),
+        ("check a --policy none.yaml", "ファイルまたはフォルダーがありません", "no such file or folder"),
+    ],
+)
+def test_a_mistake_on_the_command_line_is_told_in_whole_sentences(line, ja, en, capsys):
+    for lang, words in (("ja", ja), ("en", en)):
+        main.run(
+            [*line.split(), "--lang", lang] if line != "check --policy" else ["--lang", lang, *line.split()]
+        )
+        assert words in capsys.readouterr().err
+
+
+def test_an_unknown_language_is_refused_with_the_known_ones(capsys):
+    assert main.run(["check", "a", "--lang", "fr"]) == ExitCode.USAGE
+    assert "ja or en" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["policy", "policy lint", "policy init", "check", "flows", "explain"])
+def test_help_is_japanese_throughout(command, capsys):
+    main.run([*command.split(), "--help", "--lang", "ja"])
+    told = capsys.readouterr().out
+    assert told.startswith("使い方: ")
+    assert "[default" not in told
+    assert "RANGE" not in told
+    assert "Show this" not in told
+
+
 def test_faults_are_told_one_a_line_in_the_language(monkeypatch, capsys):
     def refuse():
         raise InputRefusedError(Text(ja="誤り一", en="one"), Text(ja="誤り二\x1b[2J", en="two"))

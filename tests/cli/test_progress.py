@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import io
 
+import pytest
+
+from zoneguard.capture import kernels
 from zoneguard.cli import progress
 from zoneguard.cli.progress import ProgressBar
 
@@ -43,3 +46,22 @@ def test_a_file_gets_no_bar(monkeypatch):
     file = io.StringIO()
     advance(ProgressBar(300, lang="en", stream=file))
     assert file.getvalue() == ""
+
+
+@pytest.mark.parametrize("stream", [io.StringIO, Terminal])
+@pytest.mark.parametrize(
+    ("lang", "kept", "words"),
+    [
+        ("ja", True, ("一度だけ", "30秒", "zoneguard warmup")),
+        ("en", True, ("once", "half a minute", "zoneguard warmup")),
+        ("ja", False, ("実行のたび", "30秒", "ZONEGUARD_CACHE")),
+        ("en", False, ("every run", "half a minute", "ZONEGUARD_CACHE")),
+    ],
+)
+def test_before_a_compilation_one_line_says_how_long_and_what_helps(monkeypatch, stream, lang, kept, words):
+    monkeypatch.setattr(kernels, "_announce", None)
+    told = stream()
+    with ProgressBar(300, lang=lang, stream=told):
+        kernels._announce(kept)
+    assert told.getvalue().count("\n") == 1
+    assert all(word in told.getvalue() for word in words)

@@ -18,6 +18,7 @@ def told(*arguments, lang="en"):
 def test_the_list_has_one_line_a_rule():
     lines = told("list").splitlines()
     assert [line.split("\t")[0] for line in lines] == [rule.id for rule in CATALOGUE]
+    assert told().splitlines() == lines
 
 
 @pytest.mark.parametrize("name", ["ZG-A05", "a05", "reverse-initiation"])

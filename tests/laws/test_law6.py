@@ -111,6 +111,18 @@ def test_a_bound_on_the_live_flows_changes_no_flow(
     assert compare.told(compare.as_set(compare.described(table, meter)), compare.as_set(free), "flow") == ""
 
 
+def test_the_table_never_holds_more_rows_than_its_bound() -> None:
+    frames = [
+        Frame(
+            generate.BEGIN, generate.ethernet(generate.ipv4("10.0.0.1", "10.0.0.2", 17, generate.udp(i, 9)))
+        )
+        for i in range(12_000)
+    ]
+    table, meter = compare.bounded(generate.pcap(frames), compiled=True, most_rows=5000)
+    assert (len(table), meter.rows_now) == (12_000, 5000)
+    assert meter.spills == 2
+
+
 @settings(max_examples=40, derandomize=True, deadline=None)
 @given(seed=st.integers(0, 2**32))
 def test_flows_of_another_capture_in_between_change_no_flow(seed: int) -> None:

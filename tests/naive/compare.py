@@ -40,7 +40,7 @@ def metered(
         meter.read_bytes(capture)
     meter.finish()
     if spill is not None:
-        blocks += list(joined([spill]))
+        blocks += list(joined([spill], compiled=compiled))
         spill.close()
     table = FlowTable.concatenate([to_flows(block) for block in blocks])
     return table, meter

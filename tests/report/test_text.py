@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given, settings
 from rich.cells import cell_len
 
-from tests.report.sample import sample
+from tests.report.sample import REVERSED, START, sample
 from tests.report.test_json import HOSTILE, hostile_report
+from zoneguard.findings.finding import PacketLocator
 from zoneguard.report.text import print_report, render_text
+from zoneguard.text import Text
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -30,6 +32,21 @@ def test_a_long_path_is_never_cut():
     path = "captures/" + "long-" * 40 + "name.pcap"
     report = replace(report, inputs=(replace(report.inputs[0], path=path),))
     assert path in render_text(report)
+
+
+@pytest.mark.parametrize(("lang", "words"), [("ja", "ほか 7 か所"), ("en", "and 7 more")])
+def test_a_finding_of_many_addresses_names_a_few_places_and_counts_the_rest(lang, words):
+    places = tuple(PacketLocator(file="a.pcap", frame=n, time=START) for n in range(1, 13))
+    text = render_text(sample(lang, findings=(replace(REVERSED, locators=places),)))
+    assert text.count("a.pcap frame") == 5
+    assert words in text
+
+
+def test_a_note_that_names_its_file_names_it_once():
+    report = sample("en")
+    note = Text(ja=f"{report.inputs[0].path}: 途切れています。", en=f"{report.inputs[0].path}: it is cut.")
+    report = replace(report, inputs=(replace(report.inputs[0], notes=(note,)),))
+    assert f"\n{note.en}\n" in render_text(report)
 
 
 def test_a_clean_run_is_satisfied_only_within_what_was_observed():

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import tempfile
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from zoneguard.capture import kernels
 from zoneguard.capture.layout import (
     IDLE_OTHER,
     IDLE_TCP,
@@ -23,7 +25,6 @@ from zoneguard.capture.layout import (
     R_COPY_NEXT_HOP,
     R_FIRST,
     R_FRAME,
-    R_ISN,
     R_LAST,
     R_PLACE,
     R_PORTS,
@@ -34,11 +35,6 @@ from zoneguard.capture.layout import (
     S_ACKED,
     S_ANSWERED,
     S_CLASS_A_SHIFT,
-    S_FIN_A,
-    S_FIN_B,
-    S_FRESH,
-    S_FRESH_ANSWER,
-    S_ISN,
     S_OPENER_B,
     S_PAYLOAD_A,
     S_PAYLOAD_B,
@@ -47,7 +43,8 @@ from zoneguard.capture.layout import (
     S_RUNG_SHIFT,
     S_UNREACHABLE,
 )
-from zoneguard.net.flow import Blocked, FlowTable, Opener, Payload, State
+from zoneguard.net.flow import Blocked, FlowTable, State
+from zoneguard.net.mixing import mix
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -55,22 +52,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 PARTITIONS = 64
+READ_ROWS = 1 << 14  # pieces written or read at once
+JOIN_ROWS = 1 << 16  # pieces joined at once: with all copies about 60 MB
+_TO_PARTITION = np.uint64(58)  # the upper six bits
 _KEY = (*range(R_A_HIGH, R_PLACE + 1), R_TUNNEL)
-_WHO = S_RUNG_MASK | S_OPENER_B
-_SAID_ONCE = _WHO | 0xFFFF << S_CLASS_A_SHIFT
-_GREETINGS = frozenset(
-    (
-        Payload.TLS_CLIENT,
-        Payload.TLS_SERVER,
-        Payload.HTTP_REQUEST,
-        Payload.HTTP_RESPONSE,
-        Payload.SMTP_OR_FTP_SERVER,
-        Payload.SMTP_CLIENT,
-        Payload.FTP_CLIENT,
-        Payload.DNS_QUERY,
-        Payload.DNS_RESPONSE,
-    )
-)
 
 
 def to_flows(rows: NDArray[np.int64]) -> FlowTable:
@@ -152,10 +137,7 @@ def _state(rows: NDArray[np.int64], protocol: NDArray[np.uint8]) -> NDArray[np.u
 
 
 class Spill:
-    """Pieces of flows on disk, by partition of their key; joined exactly at the end.
-
-    Memory while joining is that of one partition (1/64 of all pieces).
-    """
+    """Pieces of flows on disk, by partition of their key; joined exactly at the end."""
 
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="zoneguard-", dir=folder)
@@ -163,23 +145,25 @@ class Spill:
             Path(self._folder.name, f"{p:02d}").open("w+b")  # noqa: SIM115 - closed by `close`
             for p in range(PARTITIONS)
         ]
-        self.pieces = 0
+        self.pieces = [0] * PARTITIONS
 
     def add(self, rows: NDArray[np.int64]) -> None:
         """Take pieces, in the order of their packets."""
-        self.pieces += len(rows)
-        partition = _partition(rows)
-        order = np.argsort(partition, kind="stable")
-        bounds = np.searchsorted(partition[order], np.arange(PARTITIONS + 1))
-        for p, file in enumerate(self._files):
-            part = rows[order[bounds[p] : bounds[p + 1]]]
-            if len(part):
-                file.write(part.tobytes())
+        for first in range(0, len(rows), READ_ROWS):
+            some = rows[first : first + READ_ROWS]
+            partition = _mixed(some) >> _TO_PARTITION
+            order = np.argsort(partition, kind="stable")
+            bounds = np.searchsorted(partition[order], np.arange(PARTITIONS + 1)).tolist()
+            for p, (begin, end) in enumerate(pairwise(bounds)):
+                if begin < end:
+                    self._files[p].write(some[order[begin:end]].data)
+                    self.pieces[p] += end - begin
 
-    def partition(self, p: int) -> NDArray[np.int64]:
-        """Read the pieces of one partition, in the order they were added."""
+    def partition(self, p: int) -> Iterator[NDArray[np.int64]]:
+        """Read the pieces of one partition block by block, in the order they were added."""
         self._files[p].seek(0)
-        return np.fromfile(self._files[p], np.int64).reshape(-1, ROW_STRIDE)
+        for _ in range(0, self.pieces[p], READ_ROWS):
+            yield np.fromfile(self._files[p], np.int64, READ_ROWS * ROW_STRIDE).reshape(-1, ROW_STRIDE)
 
     def close(self) -> None:
         """Remove the files."""
@@ -188,130 +172,60 @@ class Spill:
         self._folder.cleanup()
 
 
-def joined(spills: Sequence[Spill]) -> Iterator[NDArray[np.int64]]:
-    """Give the whole flows of spills that follow one another, a partition at a time."""
+def joined(spills: Sequence[Spill], *, compiled: bool) -> Iterator[NDArray[np.int64]]:
+    """Give the whole flows of spills that follow one another, at most about JOIN_ROWS of them at a time.
+
+    A partition of more pieces is read several times, each time for another share of its keys, so that
+    memory does not grow with the number of flows.
+    """
     for p in range(PARTITIONS if spills else 0):
-        rows = np.concatenate([spill.partition(p) for spill in spills])
-        if len(rows):
-            yield join(rows)
+        shares = -(-sum(spill.pieces[p] for spill in spills) // JOIN_ROWS)
+        for share in range(shares):
+            kept = [
+                block if shares == 1 else block[_mixed(block) % np.uint64(shares) == share]
+                for spill in spills
+                for block in spill.partition(p)
+            ]
+            rows = np.concatenate(kept)
+            del kept
+            if len(rows):
+                yield join(rows, compiled=compiled)
 
 
-def _partition(rows: NDArray[np.int64]) -> NDArray[np.int64]:
+def prepare(*, compiled: bool) -> None:
+    """Load what joins pieces, so that it is there when they are."""
+    _wholes(np.zeros((1, ROW_STRIDE), np.int64), compiled=compiled)
+
+
+def _mixed(rows: NDArray[np.int64]) -> NDArray[np.uint64]:
     # Fixed, unlike the hash of the table: the order of the results must not depend on the run.
-    mixed = np.zeros(len(rows), np.uint64)
-    for word in _KEY:
-        mixed ^= rows[:, word].view(np.uint64)
-        mixed *= np.uint64(0x9E3779B97F4A7C15)
-        mixed ^= mixed >> np.uint64(29)
-    return (mixed >> np.uint64(58)).astype(np.int64)
+    return mix((rows[:, word] for word in _KEY), len(rows))
 
 
-def join(
-    rows: NDArray[np.int64], *, idle_tcp: int = IDLE_TCP, idle_other: int = IDLE_OTHER
-) -> NDArray[np.int64]:
+def join(rows: NDArray[np.int64], *, compiled: bool) -> NDArray[np.int64]:
     """Join the pieces of each flow by the rules that the meter splits by. Pieces come in time order."""
-    order = np.lexsort(tuple(rows[:, word] for word in reversed(_KEY)))
-    rows = rows[order]
+    mixed = _mixed(rows)
+    order = np.argsort(mixed, kind="stable")
+    alike = np.zeros(len(rows) + 1, np.bool_)  # as the one before
+    alike[1:-1] = mixed[order[1:]] == mixed[order[:-1]]
+    several = order[alike[1:] | alike[:-1]]
+    if len(several):
+        single = order[~(alike[1:] | alike[:-1])]
+        rows = np.concatenate([rows[single], _wholes(rows[several], compiled=compiled)])
+    # A refusal of what was never seen is no flow.
+    some = (rows[:, R_A_PACKETS] > 0) | (rows[:, R_B_PACKETS] > 0) | (rows[:, R_COPIES] > 0)
+    kept = np.flatnonzero(some)
+    return rows[kept[np.lexsort((rows[kept, R_FRAME], rows[kept, R_FIRST]))]]
+
+
+def _wholes(rows: NDArray[np.int64], *, compiled: bool) -> NDArray[np.int64]:
+    """Join pieces of which nearly all share their key with another."""
+    rows = rows[np.lexsort(tuple(rows[:, word] for word in reversed(_KEY)))]
     same = np.ones(len(rows), np.bool_)
     same[0] = False
     for word in _KEY:
         same[1:] &= rows[1:, word] == rows[:-1, word]
     keep = ~same
-    base = -1
-    for i in np.flatnonzero(same).tolist():
-        if not same[i - 1] or base < 0:
-            base = i - 1
-        if not _packets(rows[base]):  # a refusal of what had not been seen yet
-            keep[i] = True
-            base = i
-        elif not _packets(rows[i]) or _goes_on(rows[base], rows[i], idle_tcp, idle_other):
-            _add(rows[base], rows[i])
-        else:
-            _inherit(rows[base], rows[i])
-            keep[i] = True
-            base = i
-    whole = rows[keep]
-    # A refusal of what was never seen is no flow.
-    whole = whole[(whole[:, R_A_PACKETS] > 0) | (whole[:, R_B_PACKETS] > 0) | (whole[:, R_COPIES] > 0)]
-    return whole[np.lexsort((whole[:, R_FRAME], whole[:, R_FIRST]))]
-
-
-def _packets(row: NDArray[np.int64]) -> int:
-    return int(row[R_A_PACKETS]) + int(row[R_B_PACKETS])
-
-
-def _is_fresh(before: NDArray[np.int64], after: NDArray[np.int64]) -> bool:
-    begins, state = int(after[R_STATE]), int(before[R_STATE])
-    if begins & S_FRESH_ANSWER:
-        return not state & S_ISN and bool(state & (S_FIN_A | S_FIN_B | S_RESET))
-    if not begins & S_FRESH:
-        return False
-    if not state & S_ISN:
-        return True
-    ended = state & (S_FIN_A | S_FIN_B | S_RESET | S_ANSWERED | S_ACKED)
-    return bool(ended) and int(before[R_ISN]) != int(after[R_ISN])
-
-
-def _goes_on(before: NDArray[np.int64], after: NDArray[np.int64], idle_tcp: int, idle_other: int) -> bool:
-    idle = idle_tcp if int(before[R_PORTS]) & 0xFFFF == 6 else idle_other
-    gap = int(after[R_FIRST]) - int(before[R_LAST])
-    return gap <= idle * 1_000_000_000 and not _is_fresh(before, after)
-
-
-def _inherit(before: NDArray[np.int64], after: NDArray[np.int64]) -> None:
-    """After a silence the same connection goes on: who opened it is still known."""
-    if _is_fresh(before, after):
-        return
-    old, new = int(before[R_STATE]), int(after[R_STATE])
-    # All but the TCP flags and the refusal, which tell of one piece.
-    kept = S_ISN | S_ANSWERED | S_ACKED | S_FIN_A | S_FIN_B | S_RESET | S_PAYLOAD_A | S_PAYLOAD_B
-    after[R_STATE] = new & ~_SAID_ONCE | old & kept | new & kept | _said_once(old, new, after)
-    after[R_ISN] = _isn(before, after)
-
-
-def _said_once(old: int, new: int, row: NDArray[np.int64]) -> int:
-    """Give opener and classes of first payloads of a flow whose earlier piece ended in state `old`."""
-    said, opener = 0, new & _WHO
-    greeted = -1
-    for side, bit in enumerate((S_PAYLOAD_A, S_PAYLOAD_B)):
-        shift = S_CLASS_A_SHIFT + 8 * side
-        said |= (old if old & bit else new) & (0xFF << shift)
-        if new & bit and not old & bit and new >> shift & 0xFF in _GREETINGS:
-            greeted = side
-    greeting = new & S_RUNG_MASK == Opener.GREETING << S_RUNG_SHIFT
-    if greeting and int(row[R_PORTS]) & 0xFFFF in (6, 17) and greeted < 0:
-        return said | old & _WHO  # a later payload only looked like a greeting
-    # Of two SYNs the later holds, of all other evidence of one strength the earlier.
-    stronger = new & S_RUNG_MASK < old & S_RUNG_MASK or new & S_RUNG_MASK == 0
-    return said | (opener if stronger else old & _WHO)
-
-
-def _isn(before: NDArray[np.int64], after: NDArray[np.int64]) -> int:
-    """Give the initial sequence number that holds after both pieces: that of the latest SYN."""
-    old, new = int(before[R_STATE]), int(after[R_STATE])
-    later = new & S_ISN and (not old & S_ISN or new & S_RUNG_MASK == 0)
-    return int(after[R_ISN] if later else before[R_ISN])
-
-
-def _add(base: NDArray[np.int64], piece: NDArray[np.int64]) -> None:
-    """Add a later piece to a flow."""
-    old, new = int(base[R_STATE]), int(piece[R_STATE])
-    fresh = S_FRESH | S_FRESH_ANSWER
-    isn = _isn(base, piece)
-    base[R_STATE] = (old | new) & ~(_SAID_ONCE | fresh) | old & fresh | _said_once(old, new, base)
-    base[R_ISN] = isn
-    base[R_A_PACKETS : R_B_PACKETS + 2] += piece[R_A_PACKETS : R_B_PACKETS + 2]
-    if _packets(piece):  # not a copy or a refusal alone
-        base[R_LAST] = max(base[R_LAST], piece[R_LAST])
-        base[R_FIRST] = min(base[R_FIRST], piece[R_FIRST])
-    base[R_COPIES] += piece[R_COPIES]
-    if piece[R_COPIES]:
-        base[R_COPY_MAC], base[R_COPY_NEXT_HOP] = piece[R_COPY_MAC], piece[R_COPY_NEXT_HOP]
-    vlans, more = int(base[R_VLANS]), int(piece[R_VLANS])
-    for side, mac in ((0, R_A_MAC), (1, R_A_MAC + 2)):
-        if not int(base[R_A_PACKETS + 2 * side]) - int(piece[R_A_PACKETS + 2 * side]):
-            base[mac], base[mac + 1] = piece[mac], piece[mac + 1]
-            vlans = vlans & ~(0xFFFF << 16 * side) | more & (0xFFFF << 16 * side)
-    if piece[R_COPIES]:
-        vlans = vlans & 0xFFFFFFFF | more & ~0xFFFFFFFF
-    base[R_VLANS] = vlans
+    kernel = kernels.load(compiled=compiled, name="joining")
+    kernel.join_pieces(rows, same, keep, IDLE_TCP * 1_000_000_000, IDLE_OTHER * 1_000_000_000)
+    return rows[keep]

@@ -15,26 +15,47 @@ from typing import TYPE_CHECKING
 from zoneguard.capture import jit
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import ModuleType
 
 # Below this many octets the interpreted kernel is done before Numba is imported and its cache read.
 INTERPRETED_BELOW = 4_000_000
 
-_MODULES = ("zoneguard.capture.decode", "zoneguard.capture.meter")
-_loaded: dict[bool, ModuleType] = {}
+# Each kernel with what it is made of, itself last.
+_MODULES = {
+    "meter": ("zoneguard.capture.decode", "zoneguard.capture.meter"),
+    "joining": ("zoneguard.capture.joining",),
+}
+_loaded: dict[tuple[str, bool], ModuleType] = {}
 _cache: Path | None = None
+_announce: Callable[[bool], None] | None = None
 
 
-def load(*, compiled: bool) -> ModuleType:
-    """Give the metering module in one mode; both may live side by side (the tests compare them)."""
-    if compiled not in _loaded:
-        if compiled:
+def load(*, compiled: bool, name: str = "meter") -> ModuleType:
+    """Give a kernel's module in one mode; both may live side by side (the tests compare them)."""
+    if (name, compiled) not in _loaded:
+        if compiled and _cache is None:
             _prepare_cache()
-        for name in _MODULES:
-            sys.modules.pop(name, None)
+        for module in _MODULES[name]:
+            sys.modules.pop(module, None)
         jit.compiled = compiled
-        _loaded[compiled] = importlib.import_module(_MODULES[-1])
-    return _loaded[compiled]
+        _loaded[name, compiled] = importlib.import_module(_MODULES[name][-1])
+        if compiled and name == "meter" and not is_ready():
+            if _announce is not None:
+                _announce(_cache is not None)
+            _compile()
+    return _loaded[name, compiled]
+
+
+def when_compiling(announce: Callable[[bool], None]) -> None:
+    """Have `announce` called before a compilation; it is told whether the result can be kept."""
+    global _announce  # noqa: PLW0603 - one process, one user to tell
+    _announce = announce
+
+
+def is_ready() -> bool:
+    """Tell whether the cache holds the kernels of these very sources for this very machine."""
+    return _cache is not None and (_cache / _mark()).exists()
 
 
 def cache_is_usable() -> bool:
@@ -48,16 +69,37 @@ def cache_folder() -> Path | None:
 
 
 def warmup() -> tuple[Path | None, float]:
-    """Compile the kernels once; give the cache folder and the seconds it took."""
-    from zoneguard.capture import pcap, tables
-
+    """Compile the kernels unless that was done before; give the cache folder and the seconds it took."""
     begin = time.monotonic()
     load(compiled=True)
+    return _cache, time.monotonic() - begin
+
+
+def _compile() -> None:
+    """Compile every kernel by reading nothing, and leave a mark that says so."""
+    from zoneguard.capture import flows, pcap, tables
+
     for magic_header in (pcap.EMPTY_FILE, pcap.EMPTY_SECTION):
         meter = tables.Meter(compiled=True)
         meter.read_bytes(magic_header)
         meter.finish()
-    return _cache, time.monotonic() - begin
+    flows.prepare(compiled=True)
+    if _cache is not None:
+        with contextlib.suppress(OSError):  # without the mark the next run only checks again
+            (_cache / _mark()).touch(mode=0o600)
+
+
+def _mark() -> str:
+    """Name the mark after everything that Numba itself looks at before it takes code from its cache."""
+    import numba
+    from llvmlite import binding
+
+    about = [numba.__version__, sys.implementation.cache_tag, binding.get_host_cpu_name()]
+    about.append(binding.get_host_cpu_features().flatten())
+    for name in sorted({name for names in _MODULES.values() for name in names}):
+        source = Path(__file__).parent / f"{name.rpartition('.')[2]}.py"
+        about += [str(source), str(source.stat().st_mtime_ns)]
+    return "ready-" + hashlib.sha256("\0".join(about).encode()).hexdigest()[:16]
 
 
 def _prepare_cache() -> None:
@@ -69,7 +111,7 @@ def _prepare_cache() -> None:
     """
     global _cache  # noqa: PLW0603 - one process, one cache
     sources = hashlib.sha256()
-    for name in ("decode", "meter", "layout", "jit"):
+    for name in ("decode", "meter", "joining", "layout", "jit"):
         sources.update((Path(__file__).parent / f"{name}.py").read_bytes())
     for folder in _candidates():
         target = folder / f"kernels-{sources.hexdigest()[:16]}"

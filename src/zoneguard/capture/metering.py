@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from zoneguard.capture import kernels
 from zoneguard.capture.reading import Reading
 from zoneguard.capture.source import Source, open_source
-from zoneguard.capture.tables import Meter
+from zoneguard.capture.tables import BLOCK, Meter
 from zoneguard.net.flow import CaptureCoverage
 from zoneguard.text import Text
 
@@ -91,8 +91,10 @@ def meter(
     else:
         kernels.load(compiled=compiled)
         with ThreadPoolExecutor(len(lanes)) as pool:
-            list(pool.map(lambda lane: lane.work(emit, names, _total(lanes, lane, progress)), lanes))
-    _join(lanes, emit)
+            work = pool.map(lambda lane: lane.work(emit, names, _total(lanes, lane, progress)), lanes)
+            _prepare_join(compiled=compiled)
+            list(work)
+    _join(lanes, emit, compiled=compiled)
     return _report(lanes)
 
 
@@ -236,13 +238,20 @@ def _total(
     return report
 
 
-def _join(lanes: Sequence[_Lane], emit: Callable[[FlowTable], None]) -> None:
+def _prepare_join(*, compiled: bool) -> None:
+    from zoneguard.capture import flows
+
+    flows.prepare(compiled=compiled)
+
+
+def _join(lanes: Sequence[_Lane], emit: Callable[[FlowTable], None], *, compiled: bool) -> None:
     from zoneguard.capture import flows
 
     spills = [lane.spilled for lane in lanes if lane.spilled is not None]
     try:
-        for rows in flows.joined(spills):
-            emit(flows.to_flows(rows))
+        for rows in flows.joined(spills, compiled=compiled):
+            for first in range(0, len(rows), BLOCK):
+                emit(flows.to_flows(rows[first : first + BLOCK]))
     finally:
         for spill in spills:
             spill.close()

@@ -28,6 +28,11 @@ def structured(shape: Shape, count: int) -> NDArray[np.void]:
     return room[begin : begin + count * kind.itemsize].view(kind)
 
 
+def shaped(shape: Shape, flat: NDArray[np.int64]) -> NDArray[np.void]:
+    """Give the records that words from elsewhere hold."""
+    return flat.view(_dtype(shape))
+
+
 class Objects(dict[int, Any]):
     """As many zeroed records, each made when it is first asked for; an index beyond them is an IndexError."""
 

@@ -18,10 +18,12 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from zoneguard.capture.pages import Pages
     from zoneguard.capture.source import Source
     from zoneguard.net.flow import CaptureCoverage, Claim, TunnelEnds
 
 FIRST_ROWS = 1 << 12
+BLOCK = 1 << 15  # rows handed on at once; with all that is made of them about 20 MB
 
 
 class Meter:
@@ -53,6 +55,7 @@ class Meter:
         self.spills = 0
         self.claims = Claims()
         self.rows_now = FIRST_ROWS
+        self.pages: Pages | None = None  # of the rows, when their number is bounded
         self.t = self._new_tables(domains)
         z = self.t.scalars
         z[layout.Z_LIMIT] = self.rows_now
@@ -134,12 +137,16 @@ class Meter:
         self._run(self._no_bytes(), 0)
         self._drain_done()
         self.claims.drain(self.t)
+        self._clear_slots(0)
         rows = self._live_rows()
         target = self.emit if self.spill is None or not self.spills else self.spill
-        step = 1 << 15
-        for first in range(0, len(rows), step):
-            target(rows[first : first + step])
+        for first in range(0, len(rows), BLOCK):
+            target(rows[first : first + BLOCK])
+            if self.pages is not None:  # what is judged takes memory of its own
+                self.pages.give_back((first + BLOCK) * layout.ROW_STRIDE)
         self.t.scalars[layout.Z_ROWS] = 0
+        if self.compiled:
+            self.t = self.t._replace(rows=self.t.rows[:0])
 
     # --- what was seen ----------------------------------------------------------------------------------
 
@@ -199,7 +206,8 @@ class Meter:
             self._clear_slots(len(self.t.slots))
 
     def _grow(self) -> None:
-        self.rows_now *= 2
+        # Up to the bound and no further: a bound a little above a power of two would else be twice exceeded.
+        self.rows_now = 2 * self.rows_now if self.spill is None else min(2 * self.rows_now, self.most_rows)
         if len(self.t.rows) < self.rows_now:
             rows = self._records(layout.FLOW_SHAPE, self.rows_now)
             if isinstance(rows, records.Objects):
@@ -208,7 +216,7 @@ class Meter:
                 rows[: len(self.t.rows)] = self.t.rows
             self.t = self.t._replace(rows=rows)
         self.t.scalars[layout.Z_LIMIT] = self.rows_now
-        self._clear_slots(self.rows_now * 2)
+        self._clear_slots(2 << (self.rows_now - 1).bit_length())  # a power of two, at most half full
         self.kernel.index_rows(self.t)
 
     def _clear_slots(self, size: int) -> None:
@@ -247,18 +255,20 @@ class Meter:
         shaped = {
             "batch": (layout.PACKET_SHAPE, layout.BATCH + 2 * layout.BATCH_RESERVE),
             "frames": (layout.FRAME_SHAPE, layout.BATCH),
-            # Where rows may spill, as many as may ever be needed: the system gives zeroed pages when they are
-            # first written, so only rows in use take memory, and growing copies nothing.
-            "rows": (
-                layout.FLOW_SHAPE,
-                FIRST_ROWS if self.spill is None else 2 * max(self.most_rows, FIRST_ROWS),
-            ),
+            "rows": (layout.FLOW_SHAPE, FIRST_ROWS),
             "done": (layout.FLOW_SHAPE, 4096),
             "recent": (layout.SIGHTING_SHAPE, layout.RECENT),
             "waiting": (layout.PACKET_SHAPE, layout.FRAGMENTS),
         }
         tables: dict[str, Any] = {name: self._words(size) for name, size in flat.items()}
         tables |= {name: self._records(shape, count) for name, (shape, count) in shaped.items()}
+        if self.compiled and self.spill is not None:
+            from zoneguard.capture.pages import Pages
+
+            # As many as may ever be needed: the system gives zeroed pages when they are first written, so only
+            # rows in use take memory, and growing copies nothing.
+            self.pages = Pages(max(self.most_rows, FIRST_ROWS) * layout.ROW_STRIDE)
+            tables["rows"] = records.shaped(layout.FLOW_SHAPE, self.pages.words)
         for i in range(16):
             # 62 bits, so that no mode of running can see them as negative.
             tables["keys"][i] = secrets.randbits(62) | 1

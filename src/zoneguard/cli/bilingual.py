@@ -87,7 +87,11 @@ class Option(click.Option):
         """Give the option's row of the help, in the language of the run."""
         told = copy.copy(self)
         told.help = self.words.in_(language(ctx))
-        return click.Option.get_help_record(told, ctx)
+        record = click.Option.get_help_record(told, ctx)
+        if record is None or language(ctx) == "en":
+            return record
+        term, meaning = record
+        return term, meaning.replace("[default: ", "[既定: ").replace("[required]", "[必須]")
 
 
 class Command(click.Command):
@@ -148,9 +152,9 @@ def command(name: str, words: Text) -> Callable[[Callable[..., Any]], Command]:
     return click.command(name, cls=Command, words=words)
 
 
-def group(name: str, words: Text) -> Callable[[Callable[..., Any]], Group]:
+def group(name: str, words: Text, **attributes: Any) -> Callable[[Callable[..., Any]], Group]:  # noqa: ANN401 - click's own
     """Make a function a group of commands, with its help in both languages."""
-    return click.group(name, cls=Group, words=words)
+    return click.group(name, cls=Group, words=words, **attributes)
 
 
 def option(*names: str, words: Text, **attributes: Any) -> Callable[[Any], Any]:  # noqa: ANN401 - click's own

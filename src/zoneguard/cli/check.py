@@ -11,7 +11,8 @@ import click
 
 from zoneguard.cli.bilingual import Options, command, option
 from zoneguard.cli.clock import time_of_run, total_size
-from zoneguard.cli.output import text_output
+from zoneguard.cli.options import JOBS, OUTPUT, POLICY
+from zoneguard.cli.output import refuse_unwritable, text_output
 from zoneguard.cli.progress import ProgressBar
 from zoneguard.errors import UsageError
 from zoneguard.findings.finding import SEVERITY_ORDER, Severity
@@ -31,16 +32,7 @@ FORMATS = ("text", "json")
     ),
 )
 @click.argument("evidence", nargs=-1, required=True)
-@option(
-    "--policy",
-    "policy_path",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    words=Text(
-        ja="方針のファイル（既定はこのフォルダーか上の zones.yaml）。",
-        en="The policy (default: zones.yaml in this folder or above).",
-    ),
-)
+@POLICY
 @option(
     "--format",
     "formats",
@@ -51,12 +43,7 @@ FORMATS = ("text", "json")
         en="text (default) or json; repeated as FORMAT=FILE, writes each to its file as well.",
     ),
 )
-@option(
-    "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
-    words=Text(ja="標準出力の代わりに書くファイル。", en="Write here instead of to standard output."),
-)
+@OUTPUT
 @option(
     "--fail-on",
     type=click.Choice([severity.value for severity in SEVERITY_ORDER]),
@@ -66,13 +53,7 @@ FORMATS = ("text", "json")
         ja="終了コード1とする重大度のしきい値。", en="The severity from which findings give exit code 1."
     ),
 )
-@option(
-    "--jobs",
-    type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
-    words=Text(ja="同時に読むファイルの数。", en="How many files to read at once."),
-)
+@JOBS
 @option(
     "--today",
     metavar="YYYY-MM-DD",
@@ -118,6 +99,9 @@ def check(
 
     lang = ctx.ensure_object(Options).lang
     targets = report_targets(formats, output)
+    for _, path in targets:
+        if path is not None:
+            refuse_unwritable(path)
     generated = time_of_run()
     with ProgressBar(total_size(evidence), lang=lang) as progress:
         report = api.check(

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from ipaddress import ip_address
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from zoneguard.cli.bilingual import Options, command, option
+from zoneguard.cli.options import POLICY
 from zoneguard.errors import ExitCode, UsageError
 from zoneguard.report.harmless import harmless
 from zoneguard.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from zoneguard.net.address import Address
     from zoneguard.policy.model import AllowedFlow, Policy
@@ -44,6 +45,7 @@ _PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17, "gre": 47, "esp": 50, "ah": 51, "i
 @option(
     "--dport",
     type=click.IntRange(0, 65535),
+    metavar="PORT",
     default=0,
     words=Text(
         ja="応答側のポート（ICMP は タイプ×256＋コード）。",
@@ -53,19 +55,11 @@ _PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17, "gre": 47, "esp": 50, "ah": 51, "i
 @option(
     "--vlan",
     type=click.IntRange(0, 4094),
+    metavar="VLAN",
     default=0,
     words=Text(ja="観測される VLAN（0 はタグなし）。", en="VLAN it would be seen in (0: untagged)."),
 )
-@option(
-    "--policy",
-    "policy_path",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    words=Text(
-        ja="方針のファイル（既定はこのフォルダーか上の zones.yaml）。",
-        en="The policy (default: zones.yaml in this folder or above).",
-    ),
-)
+@POLICY
 @click.pass_context
 def explain(
     ctx: click.Context,

@@ -9,6 +9,7 @@ import click
 
 from zoneguard.cli.bilingual import Options, command, option
 from zoneguard.cli.clock import total_size
+from zoneguard.cli.options import JOBS, OUTPUT
 from zoneguard.cli.output import text_output, whole_file
 from zoneguard.cli.progress import ProgressBar
 from zoneguard.errors import UsageError
@@ -40,19 +41,8 @@ if TYPE_CHECKING:
     show_default=True,
     words=Text(ja="出力の形式。", en="The form of the output."),
 )
-@option(
-    "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
-    words=Text(ja="標準出力の代わりに書くファイル。", en="Write here instead of to standard output."),
-)
-@option(
-    "--jobs",
-    type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
-    words=Text(ja="同時に読むファイルの数。", en="How many files to read at once."),
-)
+@OUTPUT
+@JOBS
 @click.pass_context
 def flows(
     ctx: click.Context,

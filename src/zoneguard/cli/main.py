@@ -6,8 +6,10 @@ Beside the codes of `errors.ExitCode`: 130 when interrupted, 141 when the reader
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import os
+import re
 import sys
 import traceback
 from typing import TYPE_CHECKING, Any
@@ -16,7 +18,7 @@ import click
 
 from zoneguard import __version__
 from zoneguard.cli.bilingual import Group, Option, Options, locale_language
-from zoneguard.errors import ExitCode, ZoneGuardError
+from zoneguard.errors import ExitCode, UsageError, ZoneGuardError
 from zoneguard.report.harmless import harmless
 from zoneguard.text import Lang, Text
 
@@ -67,12 +69,19 @@ class _Root(Group):
         found = getattr(importlib.import_module(f"zoneguard.cli.{cmd_name}"), cmd_name)
         return found if isinstance(found, click.Command) else None
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in COMMANDS:
+            raise UsageError(_no_command(args[0]))
+        return super().resolve_command(ctx, args)
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         given, rest = _take_language(args)
         ctx.obj = Options(lang=locale_language(os.environ))
         if given is not None:
             if given not in ("ja", "en"):
-                raise click.BadParameter(f"{given!r}: ja | en", ctx=ctx, param_hint="--lang")
+                raise UsageError(_no_language(given))
             ctx.obj = Options(lang="ja" if given == "ja" else "en")
         return super().parse_args(ctx, rest)
 
@@ -81,6 +90,23 @@ class _Root(Group):
             return super().invoke(ctx)
         except BrokenPipeError as error:
             raise _ReaderGoneError from error  # else click would end with 1, which means findings
+
+
+def _no_command(given: str) -> Text:
+    near = difflib.get_close_matches(given, COMMANDS, 1)
+    ja = f"{near[0]} のことですか。" if near else ""
+    en = f" Did you mean {near[0]!r}?" if near else ""
+    return Text(
+        ja=f"コマンド「{given}」はありません。{ja}「zoneguard --help」をご覧ください。",
+        en=f"No such command {given!r}.{en} See `zoneguard --help`.",
+    )
+
+
+def _no_language(given: str) -> Text:
+    return Text(
+        ja=f"--lang「{given}」はありません。ja または en を指定してください。",
+        en=f"--lang {given!r}: there is no such language; give ja or en.",
+    )
 
 
 class _ReaderGoneError(Exception):
@@ -205,19 +231,65 @@ def _tell_usage(error: click.ClickException, lang: Lang) -> None:
 
 
 def _misused(error: click.ClickException) -> Text:
-    """Say in both languages what click says in English."""
+    """Say in both languages what click says in English, as whole sentences."""
     told = " ".join(error.format_message().split())
+    told = told if told.endswith(("?", ".")) else f"{told}."
     match error:
         case click.NoSuchOption():
-            return Text(ja=f"オプション {error.option_name} はありません。", en=told)
+            near = "、".join(sorted(error.possibilities or ()))
+            meant = f"{near} のことですか。" if near else ""
+            return Text(ja=f"オプション {error.option_name} はありません。{meant}", en=told)
+        case click.BadOptionUsage():
+            if "requires" in error.message:
+                return Text(ja=f"{error.option_name} には値を指定してください。", en=told)
+            return Text(ja=f"{error.option_name} に値は指定できません。", en=told)
         case click.MissingParameter():
-            name = _named(error)
-            return Text(ja=f"{name} を指定してください。", en=told)
+            return Text(ja=f"{_named(error)} を指定してください。{_choices(error)}", en=told)
         case click.BadParameter():
-            name = _named(error)
-            return Text(ja=f"{name} の値が正しくありません（{error.message}）。", en=told)
+            return _misvalued(error, told)
         case _:
-            return Text(ja=f"使い方が正しくありません（{told}）。", en=told)
+            return _misnamed(told)
+
+
+def _misvalued(error: click.BadParameter, told: str) -> Text:
+    name, wrong = _named(error), f"{_named(error)} の値が正しくありません。"
+    match error.param.type if error.param else None:
+        case click.Choice():
+            return Text(ja=f"{wrong}{_choices(error)}", en=told)
+        case click.IntRange() as kind if kind.max is None:
+            return Text(
+                ja=f"{wrong}{kind.min} 以上の整数を指定してください。",
+                en=f"Invalid value for {name}; give an integer of {kind.min} or more.",
+            )
+        case click.IntRange() as kind:
+            return Text(
+                ja=f"{wrong}{kind.min} から {kind.max} までの整数を指定してください。",
+                en=f"Invalid value for {name}; give an integer from {kind.min} to {kind.max}.",
+            )
+        case click.Path():
+            return Text(
+                ja=f"{wrong}フォルダーではなくファイルを指定してください。",
+                en=f"Invalid value for {name}: it is a folder; name a file.",
+            )
+        case _:
+            return Text(ja=f"{wrong}（{error.message}）", en=told)
+
+
+def _misnamed(told: str) -> Text:
+    """Translate the sentences for which click has no class of its own."""
+    if found := re.match(r"No such command '([^']*)'", told):
+        near = "、".join(re.findall(r"'([^']*)'", told)[1:])
+        meant = f"{near} のことですか。" if near else ""
+        return Text(ja=f"コマンド「{found[1]}」はありません。{meant}", en=told)
+    if found := re.match(r"Got unexpected extra arguments? \((.*)\)", told):
+        return Text(ja=f"余分な引数があります: {found[1]}。", en=told)
+    return Text(ja=f"使い方が正しくありません（{told}）。", en=told)
+
+
+def _choices(error: click.BadParameter) -> str:
+    """Name what may be chosen from."""
+    kind = error.param.type if error.param else None
+    return f"{'、'.join(kind.choices)} のいずれかです。" if isinstance(kind, click.Choice) else ""
 
 
 def _named(error: click.BadParameter) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import tempfile
@@ -9,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoneguard.errors import MachineLacksError
+from zoneguard.errors import MachineLacksError, why
 from zoneguard.text import Text
 
 if TYPE_CHECKING:
@@ -38,6 +39,17 @@ def whole_file(path: Path) -> Iterator[Path]:
         draft.unlink(missing_ok=True)
 
 
+def refuse_unwritable(path: Path) -> None:
+    """Refuse a place for results before the work, not after it."""
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        with tempfile.NamedTemporaryFile(prefix=f".{path.name}.", dir=path.parent):
+            pass
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+
+
 @contextmanager
 def text_output(path: Path | None) -> Iterator[TextIO]:
     """Open a file for UTF-8 text, whole or not at all; None is standard output."""
@@ -49,10 +61,10 @@ def text_output(path: Path | None) -> Iterator[TextIO]:
 
 
 def _cannot_write(path: Path, error: OSError) -> MachineLacksError:
-    reason = error.strerror or str(error)
+    reason = why(error)
     return MachineLacksError(
         Text(
-            ja=f"{path}: 書き込めません（{reason}）。空き容量と権限を確かめるか、別の場所を指定してください。",
-            en=f"{path}: cannot be written ({reason}); check space and rights, or name another place.",
+            ja=f"{path}: 書き込めません（{reason.ja}）。空き容量と権限を確かめるか、別の場所を指定してください。",
+            en=f"{path}: cannot be written ({reason.en}); check space and rights, or name another place.",
         )
     )

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from zoneguard.errors import InputRefusedError, UsageError
+from zoneguard.cli.bilingual import group, option
+from zoneguard.errors import InputRefusedError, UsageError, why
 from zoneguard.text import Lang, Text
 
 if TYPE_CHECKING:
@@ -21,12 +22,21 @@ MODELS = ("alpha", "alpha-prime", "beta", "beta-prime", "four-zone")
 _FILE = click.argument("file", required=False, type=click.Path(path_type=Path))
 
 
-@click.group()
+@group(
+    "policy",
+    Text(ja="方針（zones.yaml）を検査・表示・作成します。", en="Lint, show or make a policy (zones.yaml)."),
+)
 def policy() -> None:
     """Check, show, draw or begin a policy file (zones.yaml)."""
 
 
-@policy.command()
+@policy.command(
+    "lint",
+    words=Text(
+        ja="FILE（既定はこのフォルダーか上の zones.yaml）を検査し、誤りをすべて行と桁で示します。",
+        en="Check FILE (default: zones.yaml in this folder or above) and name every mistake by line and column.",
+    ),
+)
 @_FILE
 @click.pass_context
 def lint(ctx: click.Context, file: Path | None) -> None:
@@ -41,7 +51,13 @@ def lint(ctx: click.Context, file: Path | None) -> None:
     click.echo(told.in_(_lang(ctx)))
 
 
-@policy.command()
+@policy.command(
+    "show",
+    words=Text(
+        ja="どのゾーン（行）からどのゾーン（列）へ、どの通信を開始できるかを表で示します。",
+        en="Show which flows may be opened from the zone of a row to that of a column.",
+    ),
+)
 @_FILE
 @click.pass_context
 def show(ctx: click.Context, file: Path | None) -> None:
@@ -55,10 +71,21 @@ def show(ctx: click.Context, file: Path | None) -> None:
         click.echo(f"{orig}\t{resp}\t{','.join(flows)}")
 
 
-@policy.command()
+@policy.command(
+    "graph",
+    words=Text(
+        ja="ゾーン、無害化装置、許可した通信を、Graphviz または Mermaid の図として出力します。",
+        en="Draw zones, gateways and allowed flows as text for Graphviz or Mermaid.",
+    ),
+)
 @_FILE
-@click.option(
-    "--format", "form", type=click.Choice(["dot", "mermaid"]), default="dot", help="What to draw it for."
+@option(
+    "--format",
+    "form",
+    type=click.Choice(["dot", "mermaid"]),
+    default="dot",
+    show_default=True,
+    words=Text(ja="図の形式。", en="What to draw it for."),
 )
 @click.pass_context
 def graph(ctx: click.Context, file: Path | None, form: str) -> None:
@@ -69,14 +96,29 @@ def graph(ctx: click.Context, file: Path | None, form: str) -> None:
     click.echo(draw(_load(file), _lang(ctx)), nl=False)
 
 
-@policy.command()
-@click.option("--model", type=click.Choice(MODELS), required=True, help="The model to start from.")
-@click.option(
+@policy.command(
+    "init",
+    words=Text(
+        ja="モデルを選び、注釈つきの方針のひな形を書きます。",
+        en="Write a commented policy of a model, to be filled with your own addresses.",
+    ),
+)
+@option(
+    "--model",
+    type=click.Choice(MODELS),
+    required=True,
+    words=Text(ja="もとにするモデル。", en="The model to start from."),
+)
+@option(
     "--output",
     type=click.Path(path_type=Path),
     default=Path("zones.yaml"),
     show_default=True,
-    help="Where to write; an existing file is never overwritten.",
+    metavar="FILE",
+    words=Text(
+        ja="書く場所。すでにあるファイルは上書きしません。",
+        en="Where to write; an existing file is never overwritten.",
+    ),
 )
 @click.pass_context
 def init(ctx: click.Context, model: str, output: Path) -> None:
@@ -90,15 +132,16 @@ def init(ctx: click.Context, model: str, output: Path) -> None:
     except FileExistsError:
         raise UsageError(
             Text(
-                ja=f"{output}: すでにあります。--output で別の名前を指定してください",
-                en=f"{output}: exists already; give another name with --output",
+                ja=f"{output}: すでにあります。--output で別の名前を指定してください。",
+                en=f"{output}: exists already; give another name with --output.",
             )
         ) from None
     except OSError as error:
+        reason = why(error)
         raise UsageError(
             Text(
-                ja=f"{output}: 書けません（{error.strerror}）。--output で別の場所を指定してください",
-                en=f"{output}: cannot be written ({error.strerror}); give another place with --output",
+                ja=f"{output}: 書けません（{reason.ja}）。--output で別の場所を指定してください。",
+                en=f"{output}: cannot be written ({reason.en}); give another place with --output.",
             )
         ) from None
     told = Text(
@@ -108,7 +151,13 @@ def init(ctx: click.Context, model: str, output: Path) -> None:
     click.echo(told.in_(_lang(ctx)))
 
 
-@policy.command()
+@policy.command(
+    "schema",
+    words=Text(
+        ja="zones.yaml の JSON Schema をエディター向けに出力します。",
+        en="Print the JSON Schema of zones.yaml, for editors.",
+    ),
+)
 def schema() -> None:
     """Print the JSON Schema of zones.yaml, for editors."""
     from zoneguard.policy.document import policy_schema

@@ -1,10 +1,12 @@
-"""A progress bar on standard error: only for people, and only when the work is long."""
+"""What is told on standard error while the work lasts: a bar for people, and a word before a long wait."""
 
 from __future__ import annotations
 
 import sys
 import time
 from typing import TYPE_CHECKING, Self
+
+from zoneguard.text import Text
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -16,6 +18,30 @@ if TYPE_CHECKING:
 
 SHOWN_AFTER = 1.0  # seconds
 _EVERY = 0.1
+
+_COMPILING = Text(
+    ja="解析エンジンをコンパイルしています。最初の一度だけで、30秒から1分ほどかかります。"
+    "「zoneguard warmup」で前もって済ませることもできます。",
+    en="Compiling the capture engine; this happens once and takes half a minute to a minute."
+    " `zoneguard warmup` does it beforehand.",
+)
+_COMPILING_EVERY_TIME = Text(
+    ja="解析エンジンをコンパイルしています。30秒から1分ほどかかります。書き込めるキャッシュがないため、実行のたびに"
+    "必要です。ZONEGUARD_CACHE で書き込めるフォルダーを指定してください。",
+    en="Compiling the capture engine, which takes half a minute to a minute; no cache can be written, so every run has"
+    " to. Name a writable folder in ZONEGUARD_CACHE.",
+)
+
+
+def tell_compilation(lang: Lang, stream: TextIO) -> None:
+    """Have a line written before the kernels are compiled, and only then."""
+    from zoneguard.capture import kernels
+
+    def tell(kept: bool) -> None:  # noqa: FBT001 - the hook's signature
+        stream.write((_COMPILING if kept else _COMPILING_EVERY_TIME).in_(lang) + "\n")
+        stream.flush()
+
+    kernels.when_compiling(tell)
 
 
 class ProgressBar:
@@ -31,6 +57,7 @@ class ProgressBar:
         self._task: TaskID | None = None
 
     def __enter__(self) -> Self:
+        tell_compilation(self._lang, self._stream)
         return self
 
     def __exit__(

@@ -33,9 +33,16 @@ _CLAUSES = option(
 )
 
 
-@group("rules", Text(ja="検査規則の一覧と説明です。", en="List and explain the rules."))
-def rules() -> None:
-    """See the sub-commands."""
+@group(
+    "rules",
+    Text(ja="検査規則の一覧と説明です。", en="List and explain the rules."),
+    invoke_without_command=True,
+)
+@click.pass_context
+def rules(ctx: click.Context) -> None:
+    """List the rules, unless a sub-command says otherwise."""
+    if ctx.invoked_subcommand is None:
+        ctx.invoke(listed)
 
 
 @rules.command("list", words=Text(ja="すべての規則を一覧にします。", en="List all rules."))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from zoneguard.cli.bilingual import Options, command
+from zoneguard.cli.progress import tell_compilation
 from zoneguard.report.harmless import harmless
 from zoneguard.text import Text
 
@@ -18,6 +21,8 @@ def warmup(ctx: click.Context) -> None:
     """Compile, then say where the cache lies and how long it took."""
     from zoneguard.capture import kernels
 
+    lang = ctx.ensure_object(Options).lang
+    tell_compilation(lang, sys.stderr)
     folder, seconds = kernels.warmup()
     if folder is None:
         told = Text(
@@ -31,4 +36,4 @@ def warmup(ctx: click.Context) -> None:
             ja=f"解析エンジンの準備ができました（{seconds:.1f} 秒）。キャッシュ: {folder}",
             en=f"The capture engine is ready ({seconds:.1f} s). Cache: {folder}",
         )
-    click.echo(harmless(told.in_(ctx.ensure_object(Options).lang)))
+    click.echo(harmless(told.in_(lang)))

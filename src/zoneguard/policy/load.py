@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from zoneguard.errors import InputRefusedError
+from zoneguard.errors import InputRefusedError, why
 from zoneguard.policy.check import check
 from zoneguard.policy.complaints import complaints, path_of
 from zoneguard.policy.document import Document
@@ -37,10 +37,11 @@ def load_policy(path: Path) -> Policy:
     try:
         data = path.read_bytes()
     except OSError as error:
+        reason = why(error)
         raise InputRefusedError(
             Text(
-                ja=f"{path}: 開けません（{error.strerror}）。パスと権限を確認してください",
-                en=f"{path}: cannot be opened ({error.strerror}); check the path and its permissions",
+                ja=f"{path}: 開けません（{reason.ja}）。パスと権限を確認してください。",
+                en=f"{path}: cannot be opened ({reason.en}); check the path and its permissions.",
             )
         ) from None
     return parse_policy(data, str(path))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from zoneguard.text import Lang
 
 _INDENT = 4
+_PLACES = 5  # in the evidence that are listed; a finding of many addresses has one for each
 
 _LABELS = {
     "zones": Text(ja="ゾーン", en="zones"),
@@ -35,7 +36,7 @@ _LABELS = {
 
 
 def finding_lines(finding: Finding, number: int, *, lang: Lang, zone: tzinfo, width: int) -> Iterator[str]:
-    """Yield the lines of one finding; none is cut, prose is wrapped to the width."""
+    """Yield the lines of one finding; prose is wrapped to the width, and only places in the evidence are cut."""
     verdict = VERDICTS[finding.verdict].in_(lang)
     head = f"[{number}] {finding.rule} {finding.name} — {finding.title.in_(lang)} [{verdict}]"
     for index, line in enumerate(wrap(harmless(head), width - _INDENT)):
@@ -63,8 +64,8 @@ def _facts(finding: Finding, lang: Lang, zone: tzinfo) -> Iterator[tuple[str, st
         yield "counts", counts
     if finding.first_seen is not None and finding.last_seen is not None:
         yield "seen", f"{short(finding.first_seen, zone)} – {short(finding.last_seen, zone)}"
-    for locator in finding.locators:
-        yield "evidence", _locator(locator)
+    for place in _places(finding, lang):
+        yield "evidence", place
     if finding.allowed_by:
         yield "allowed_by", finding.allowed_by
     if finding.related:
@@ -117,6 +118,16 @@ def _counts(finding: Finding, lang: Lang) -> str:
         for count, word in counted
         if count is not None
     )
+
+
+def _places(finding: Finding, lang: Lang) -> Iterator[str]:
+    yield from map(_locator, finding.locators[:_PLACES])
+    more = len(finding.locators) - _PLACES
+    if more > 0:
+        yield Text(
+            ja=f"ほか {more:,} か所（すべて --format json の報告にあります）",
+            en=f"and {more:,} more, all in the report of --format json",
+        ).in_(lang)
 
 
 def _locator(locator: PacketLocator | LineLocator) -> str:

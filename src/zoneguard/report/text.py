@@ -198,7 +198,9 @@ def _coverage(report: Report, width: int) -> Iterator[tuple[str, str]]:
     yield from _labelled(rows, width)
     for one in report.inputs:
         for note in one.notes:
-            for line in wrap(harmless(f"{one.path}: {note.in_(lang)}"), width):
+            told = note.in_(lang)
+            told = told if told.startswith(f"{one.path}: ") else f"{one.path}: {told}"
+            for line in wrap(harmless(told), width):
                 yield "", line
 
 

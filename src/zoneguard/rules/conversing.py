@@ -93,6 +93,7 @@ class Judge:
             [not zone.ipv6 for zone in policy.zones] + [True] * (len(zoning.names) - len(policy.zones))
         )
         self._pending: list[Columns] = []
+        self._pending_rows = 0
         self._members = Members()
         self._tunnels: dict[int, TunnelEnds] = {}
         self._matrix = np.zeros((4, len(zoning.names) ** 2), np.int64)
@@ -110,8 +111,10 @@ class Judge:
         self._count(decided)
         telling = np.flatnonzero(self._is_telling(decided))
         for start in range(0, len(telling), _SETTLE_AT):
-            self._pending.append(_columns_of(decided, telling[start : start + _SETTLE_AT]))
-            if sum(len(columns["wild"]) for columns in self._pending) > _SETTLE_AT:
+            rows = telling[start : start + _SETTLE_AT]
+            self._pending.append(_columns_of(decided, rows))
+            self._pending_rows += len(rows)
+            if self._pending_rows > _SETTLE_AT:
                 self._settle()
 
     def matrix(self) -> tuple[MatrixCell, ...]:
@@ -225,7 +228,9 @@ class Judge:
                 name: np.concatenate([columns[name] for columns in self._pending])
                 for name in self._pending[0]
             }
-            self._pending = [collapse(gather(joined), self._members, self._bound_flows)]
+            gathered = collapse(gather(joined), self._members, self._bound_flows)
+            self._pending = [gathered]
+            self._pending_rows = len(gathered["wild"])
 
     def _zones_observed(self) -> frozenset[str]:
         size, declared = len(self._zoning.names), len(self._policy.zones)

@@ -225,6 +225,11 @@ def end_words(policy: Policy, end: End) -> Text:
     return Text(ja=f"{zone.ja}の {count} 個のアドレス", en=f"{end.address} ({zone.en})")
 
 
+def collapsed(address: str) -> int:
+    """Tell how many addresses stand behind the address of an end; 1 when it is an address."""
+    return 1 if is_address(address) else int(address.split(" ", 1)[0].replace(",", ""))
+
+
 def with_counts(finding: Finding) -> Finding:
     """End the message with how much was seen in all; findings that rest on no flow have nothing to add."""
     if not finding.flows or finding.packets is None or finding.bytes is None:

@@ -6,6 +6,7 @@ import pytest
 
 from tests.rules.building import (
     ASP,
+    DAY,
     IN,
     LG,
     LG_LEG,
@@ -22,7 +23,7 @@ from tests.rules.building import (
     only,
     talk,
 )
-from zoneguard.findings.finding import Severity, Verdict
+from zoneguard.findings.finding import PacketLocator, Severity, Verdict
 from zoneguard.net.flow import Payload, State
 from zoneguard.rules.evidence import Decision
 
@@ -61,6 +62,34 @@ def test_noise_and_other_tries_of_one_source_stay_apart():
     noise = attempt(talk(LG, WEB, 80, decision=Decision.NOISE))
     other = attempt(talk(LG, WEB, 8081))
     assert sorted(finding.severity for finding in judged(noise, other)) == [Severity.INFO, Severity.LOW]
+
+
+def swept(*addresses):
+    return [
+        attempt(talk(LG, address, 445, locator=PacketLocator(file="a", frame=n, time=DAY)))
+        for n, address in enumerate(addresses, 1)
+    ]
+
+
+def test_a_sweep_of_many_zones_is_one_finding_that_counts_each():
+    finding = only(*swept(MN, MN_CLOUD, IN, SCHOOL, WEB), attempt(talk(LG, IN, 22, flows=3)))
+    assert (finding.name, finding.severity, finding.flows) == ("crossing-attempt-sweep", Severity.MEDIUM, 8)
+    assert (finding.orig.address, finding.resp, len(finding.locators)) == (LG, None, 5)
+    assert finding.message.en == (
+        "172.16.20.5 (lgwan) tried 8 times to reach 5 zones; none was answered. By zone: mynumber 1 (1 target),"
+        " mynumber_cloud 1 (1 target), internet 4 (1 target), the public Internet 1 (1 target), school 1"
+        " (1 target). Seen were 8 flows, 6 packets and 3,600 octets."
+    )
+
+
+def test_the_fingerprint_of_a_sweep_does_not_depend_on_the_zones():
+    assert (
+        only(*swept(MN, IN, SCHOOL, WEB)).fingerprint == only(*swept(MN_CLOUD, IN, SCHOOL, WEB)).fingerprint
+    )
+
+
+def test_a_few_zones_are_told_one_by_one():
+    assert len(judged(*swept(MN, IN, SCHOOL))) == 3
 
 
 def test_noise_that_is_answered_is_no_longer_noise():

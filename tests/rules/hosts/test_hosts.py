@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import date
+from ipaddress import ip_network
+
 import pytest
 
 from tests.rules.building import (
@@ -22,9 +26,9 @@ from tests.rules.building import (
     only,
     talk,
 )
-from zoneguard.findings.finding import Severity, Verdict
+from zoneguard.findings.finding import PacketLocator, Party, Severity, Verdict
 from zoneguard.net.flow import ClaimKind, State
-from zoneguard.policy.model import Sensor
+from zoneguard.policy.model import Sensor, Waiver
 from zoneguard.rules.evidence import Decision
 
 PC, VIRTUAL, ROGUE = 0x021620000077, 0x00005E000107, 0x02DEAD000001
@@ -90,6 +94,77 @@ def test_a_device_in_no_inventory_is_for_review_where_there_is_one():
     assert judged(claims=claims) == ()
 
 
+def strangers(*addresses, port=80):
+    return [
+        talk(
+            one,
+            LG_SERVER,
+            port,
+            decision=Decision.UNKNOWN,
+            locator=PacketLocator(file="a", frame=n, time=DAY),
+        )
+        for n, one in enumerate(addresses, 1)
+    ]
+
+
+def test_addresses_in_no_zone_are_one_finding_that_leads_to_each():
+    finding = only(*strangers("172.31.0.10", "172.31.0.9", "172.31.0.1", "172.31.1.1"))
+    assert finding.orig == Party(zone="unknown")
+    assert finding.flows == 4
+    assert [one.frame for one in finding.locators] == [3, 2, 1, 4]
+    assert finding.message.en.startswith(
+        "4 addresses in no declared zone (172.31.0.1, 172.31.0.9, 172.31.0.10 and 1 more) took part in"
+        " conversations, with lgwan among others."
+    )
+    assert "4 個のアドレス（172.31.0.1、172.31.0.9、172.31.0.10、ほか 1 個）" in finding.message.ja
+
+
+def test_the_fingerprint_of_many_does_not_depend_on_who_and_how_many():
+    some, others = (
+        strangers("172.31.0.1", "172.31.0.2"),
+        strangers(STRANGER, "172.31.0.9", "172.31.0.7", port=22),
+    )
+    assert only(*some).fingerprint == only(*others).fingerprint != only(*some[:1]).fingerprint
+
+
+def test_collapsed_addresses_are_counted_among_many():
+    many = talk(STRANGER, LG_SERVER, 22, decision=Decision.UNKNOWN, peers=1_000, first_seen=DAY + SECOND)
+    many = replace(many, orig=replace(many.orig, address="1,000 addresses"))
+    assert (
+        "1,001 addresses in no declared zone (172.31.0.1 and 1,000 more)"
+        in only(*strangers("172.31.0.1"), many).message.en
+    )
+
+
+def test_a_waived_address_stays_apart_from_many():
+    waiver = Waiver(
+        id="W-1",
+        rule="ZG-E02",
+        owner="情報政策課",
+        reason="複合機",
+        until=date(2027, 3, 31),
+        networks=(ip_network(STRANGER),),
+    )
+    talks = strangers(STRANGER, "172.31.0.1", "172.31.0.2")
+    found = judged(*talks, policy=city(SCREEN, waivers=[waiver]))
+    assert [(one.orig.address, bool(one.waiver)) for one in found] == [(None, False), (STRANGER, True)]
+
+
+def test_what_answered_and_what_was_tried_in_vain_are_told_apart():
+    tries = [attempt(talk(one, STRANGER, 443, decision=Decision.UNKNOWN)) for one in (LG, LG_SERVER)]
+    answers = [talk(LG, f"172.31.0.{n}", 80, decision=Decision.UNKNOWN) for n in (1, 2)]
+    found = judged(*tries, *answers)
+    assert {one.name for one in found} == {"unmanaged-address", "unmanaged-address-tried"}
+    assert len({one.fingerprint for one in found}) == 2
+
+
+def test_devices_in_no_inventory_are_one_finding_a_zone():
+    claims = [claim(ROGUE + n, f"172.16.20.{n}", 220) for n in range(4)]
+    finding = only(claims=claims, policy=city(SCREEN, inventory=(PC,)))
+    assert (finding.packets, finding.orig) == (4, Party(zone="lgwan"))
+    assert "4 devices in no inventory (02:de:ad:00:00:01" in finding.message.en
+
+
 def test_a_sender_on_a_vlan_of_another_zone_is_for_review():
     finding = only(talk(LG, LG_SERVER, 443, decision=Decision.WITHIN, orig_vlan=320, orig_mac=PC))
     assert (finding.rule, finding.verdict) == ("ZG-E03", Verdict.REVIEW)
@@ -118,6 +193,14 @@ def test_an_unregistered_router_is_a_violation_where_routers_are_registered(kind
     finding = only(claims=claims, policy=city(SCREEN, lgwan_routers=[LG_ROUTER]))
     assert (finding.rule, finding.verdict) == ("ZG-E04", Verdict.VIOLATED)
     assert only(claims=claims).verdict is Verdict.REVIEW
+
+
+def test_unregistered_routers_are_told_together_only_where_none_are_registered():
+    claims = [claim(ROGUE + n, f"172.16.20.{n}", 220, kind=ClaimKind.DHCP_SERVER) for n in range(3)]
+    finding = only(claims=claims)
+    assert (finding.rule, finding.orig) == ("ZG-E04", Party(zone="lgwan"))
+    assert finding.message.en.startswith("3 devices not registered as routers (02:de:ad:00:00:01, ")
+    assert len(judged(claims=claims, policy=city(SCREEN, lgwan_routers=[LG_ROUTER]))) == 3
 
 
 def test_a_registered_router_is_not_reported():

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
-from zoneguard.findings.finding import Severity, Verdict
+from zoneguard.findings.finding import SEVERITY_ORDER, Severity, Verdict
 from zoneguard.net.flow import State
 from zoneguard.rules.base import Rule
 from zoneguard.rules.evidence import Decision
@@ -18,14 +19,17 @@ from zoneguard.rules.sight import (
     touches_mynumber,
 )
 from zoneguard.rules.telling import end_words, plural, tell_all, zone_name
+from zoneguard.rules.together import Alone, together
 from zoneguard.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from zoneguard.findings.finding import Finding
+    from zoneguard.policy.model import Policy
     from zoneguard.rules.evidence import Conversation, Evidence
 
+_SWEEP = 4  # zones: who tries so many looks for what is there, and which ones says little
 _WOULD_BE = {
     Decision.REVERSED: "ZG-A05",
     Decision.OTHER_SERVICE: "ZG-A06",
@@ -34,46 +38,85 @@ _WOULD_BE = {
 
 
 def check(evidence: Evidence) -> Iterator[Finding]:
-    """Yield one finding for each source and zone it tried to reach; known noise apart."""
+    """Yield one finding for each source and zone it tried to reach; a sweep of many zones is one; noise apart."""
     opened = carriers(evidence.conversations)
-    tries: dict[tuple[str, str, str, bool], list[Conversation]] = {}
+    tries: dict[tuple[str, str, bool], dict[str, list[Conversation]]] = {}
     for one in evidence.conversations:
         if one.state is not State.ATTEMPT or not is_crossing(one):
             continue
         if is_tunnel_service(one.protocol, one.port) and ends(one) in opened and not is_tunnelled(one):
             continue  # a tunnel sends each direction apart: ZG-F01 and ZG-F02 speak of it
-        known = one.decision is Decision.NOISE
-        tries.setdefault((one.orig.zone, one.orig.address, one.resp.zone, known), []).append(one)
-    for group in tries.values():
-        yield _tell(evidence, group)
+        source = one.orig.zone, one.orig.address, one.decision is Decision.NOISE
+        tries.setdefault(source, {}).setdefault(one.resp.zone, []).append(one)
+    for (_, _, known), tried in tries.items():
+        told = [Alone(finding=_tell(evidence, group), name=to) for to, group in tried.items()]
+        yield from together(
+            evidence,
+            sorted(told, key=_gravity),
+            partial(_sweep, evidence.policy, tried),
+            name=f"{RULE.name}-known" if known else f"{RULE.name}-sweep",
+            least=_SWEEP,
+        )
+
+
+def _gravity(member: Alone) -> tuple[int, int, str]:
+    return SEVERITY_ORDER.index(member.finding.severity), -(member.finding.flows or 0), member.name
+
+
+def _sweep(policy: Policy, tried: Mapping[str, Sequence[Conversation]], members: Sequence[Alone]) -> Text:
+    """Say how often each zone was tried, the gravest first."""
+    first = tried[members[0].name][0]
+    orig, flows = end_words(policy, first.orig), sum(member.finding.flows or 0 for member in members)
+    ja, en = [], []
+    for member in members:
+        zone, times, hosts = (
+            zone_name(policy, member.name),
+            member.finding.flows,
+            _targets(tried[member.name]),
+        )
+        ja.append(f"{zone.ja} {times:,} 回（宛先 {hosts:,}）")
+        en.append(f"{zone.en} {times:,} ({hosts:,} target{plural(hosts)})")
+    told = Text(
+        ja=f"{orig.ja}が {len(members)} の領域へ計 {flows:,} 回接続を試み、いずれも成立しませんでした。"
+        f"内訳は、{'、'.join(ja)}です。",
+        en=f"{orig.en} tried {flows:,} times to reach {len(members)} zones; none was answered."
+        f" By zone: {', '.join(en)}.",
+    )
+    return _as_known(told) if first.decision is Decision.NOISE else told
+
+
+def _targets(group: Sequence[Conversation]) -> int:
+    return sum(one.peers for one in {one.resp.address: one for one in group}.values())
+
+
+def _as_known(told: Text) -> Text:
+    return Text(
+        ja=told.ja + "方針に「OS既定通信」等の既知の通信として登録されています。",
+        en=told.en + " The policy lists it as known noise.",
+    )
 
 
 def _tell(evidence: Evidence, group: Sequence[Conversation]) -> Finding:
     policy, first = evidence.policy, group[0]
-    flows = sum(one.flows for one in group)
-    targets = sum(one.peers for one in {one.resp.address: one for one in group}.values())
+    flows, targets = sum(one.flows for one in group), _targets(group)
     services = sorted({one.service for one in group})
     listed = ", ".join(services[:5]) + (" …" if len(services) > 5 else "")
     orig, zone = end_words(policy, first.orig), zone_name(policy, first.resp.zone)
     where = first.resp.address if len({one.resp.address for one in group}) == 1 and first.peers == 1 else ""
-    ja = f"{orig.ja}が{zone.ja}{f'の {where}' if where else ''}（宛先 {targets:,}、{listed}）へ {flows:,} 回接続を試み、いずれも成立しませんでした。"
-    en = (
-        f"{orig.en} tried {flows:,} time{plural(flows)} to reach {where + ' in ' if where else ''}{zone.en}"
-        f" ({targets:,} target{plural(targets)}; {listed}); none was answered."
+    told = Text(
+        ja=f"{orig.ja}が{zone.ja}{f'の {where}' if where else ''}（宛先 {targets:,}、{listed}）へ {flows:,} 回接続を試み、いずれも成立しませんでした。",
+        en=f"{orig.en} tried {flows:,} time{plural(flows)} to reach {where + ' in ' if where else ''}{zone.en}"
+        f" ({targets:,} target{plural(targets)}; {listed}); none was answered.",
     )
     if first.decision is Decision.NOISE:
-        severity = Severity.INFO
-        ja, en = (
-            ja + "方針に「OS既定通信」等の既知の通信として登録されています。",
-            en + " The policy lists it as known noise.",
-        )
+        severity, told = Severity.INFO, _as_known(told)
     else:
         mynumber = touches_mynumber(policy, first.orig.zone, first.resp.zone)
         severity = Severity.MEDIUM if mynumber else Severity.LOW
     return tell_all(
         RULE,
         group,
-        Text(ja=ja, en=en),
+        told,
         verdict=Verdict.REVIEW,
         severity=severity,
         name=f"{RULE.name}-known" if first.decision is Decision.NOISE else None,

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
-from zoneguard.findings.finding import Severity, Verdict
+from zoneguard.findings.finding import Party, Severity, Verdict
 from zoneguard.net.address import mac_text
 from zoneguard.net.flow import ClaimKind
 from zoneguard.rules.base import Rule
 from zoneguard.rules.evidence import Decision
 from zoneguard.rules.sight import claims_by_mac, declared_zone, router_macs, zones_of_vlans
 from zoneguard.rules.telling import tell_all, tell_claims, zone_name
+from zoneguard.rules.together import Alone, how_many, named, together
 from zoneguard.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from zoneguard.findings.finding import Finding
     from zoneguard.policy.model import Policy
@@ -33,23 +35,47 @@ _PORTS = {520: "RIP", 521: "RIPng", 1985: "HSRP", 2029: "HSRP"}
 def check(evidence: Evidence) -> Iterator[Finding]:
     """Yield devices that advertise, redirect, serve addresses or speak routing protocols unregistered.
 
-    Where a zone registers its routers, others are violations; where it does not, a person has to look.
+    Where a zone registers its routers, others are violations, each told by itself; where it does not, a
+    person has to look at them together.
     """
-    policy = evidence.policy
-    excused, vlans = router_macs(policy), zones_of_vlans(policy)
+    held: dict[tuple[str, str, str], list[Alone]] = {}
+    for zone, kind, office, alone in (*_holding_office(evidence), *_speaking(evidence)):
+        held.setdefault((zone, kind, office), []).append(alone)
+    for (zone, kind, office), members in held.items():
+        registered = _judge(evidence.policy, zone)[0] is Verdict.VIOLATED
+        yield from together(
+            evidence,
+            sorted(members, key=lambda member: member.name),
+            partial(_all_sent, evidence.policy, zone, office),
+            name=f"{RULE.name}-{kind}",
+            orig=Party(zone=zone),
+            least=len(members) + 1 if registered else 2,
+        )
+
+
+def _holding_office(evidence: Evidence) -> Iterator[tuple[str, str, str, Alone]]:
+    policy, excused = evidence.policy, router_macs(evidence.policy)
     for mac, claims in claims_by_mac(evidence).items():
         offices: dict[ClaimKind, list[ZonedClaim]] = {}
         for claim in claims:
             if claim.kind in _OFFICES and mac not in excused:
                 offices.setdefault(claim.kind, []).append(claim)
-        for kind, held in offices.items():
+        for office, held in offices.items():
             first = held[0]
             homes = {declared_zone(policy, first.zone)} - {None} or set(first.vlan_zones)
             zone = str(min(homes, key=str)) if homes else "unknown"
             verdict, severity = _judge(policy, zone)
-            message = _message(policy, mac, zone, _OFFICES[kind])
-            name = f"{RULE.name}-{kind.name.lower().replace('_', '-')}"
-            yield tell_claims(RULE, held, message, zone=zone, verdict=verdict, severity=severity, name=name)
+            message = _message(policy, mac, zone, _OFFICES[office])
+            kind = office.name.lower().replace("_", "-")
+            finding = tell_claims(
+                RULE, held, message, zone=zone, verdict=verdict, severity=severity, name=f"{RULE.name}-{kind}"
+            )
+            yield zone, kind, _OFFICES[office], Alone(finding=finding, name=mac_text(mac))
+
+
+def _speaking(evidence: Evidence) -> Iterator[tuple[str, str, str, Alone]]:
+    policy = evidence.policy
+    excused, vlans = router_macs(policy), zones_of_vlans(policy)
     talks: dict[tuple[int, str, str], list[Conversation]] = {}
     for one in evidence.conversations:
         office = _PROTOCOLS.get(one.protocol) or (_PORTS.get(one.port) if one.protocol == 17 else None)
@@ -58,9 +84,12 @@ def check(evidence: Evidence) -> Iterator[Finding]:
             talks.setdefault((one.orig.mac, home, office), []).append(one)
     for (mac, home, office), group in talks.items():
         verdict, severity = _judge(policy, home)
-        name = f"{RULE.name}-{office.lower()}"
+        kind = office.lower()
         message = _message(policy, mac, home, office)
-        yield tell_all(RULE, group, message, verdict=verdict, severity=severity, name=name)
+        finding = tell_all(
+            RULE, group, message, verdict=verdict, severity=severity, name=f"{RULE.name}-{kind}"
+        )
+        yield home, kind, office, Alone(finding=finding, name=mac_text(mac))
 
 
 def _judge(policy: Policy, zone_id: str) -> tuple[Verdict, Severity]:
@@ -74,6 +103,14 @@ def _message(policy: Policy, mac: int, zone_id: str, office: str) -> Text:
     return Text(
         ja=f"ルータとして登録されていない機器 {mac_text(mac)} が、{zone.ja}で {office} を送りました。",
         en=f"Device {mac_text(mac)}, not registered as a router, sent {office} messages in {zone.en}.",
+    )
+
+
+def _all_sent(policy: Policy, zone_id: str, office: str, members: Sequence[Alone]) -> Text:
+    zone, who, count = zone_name(policy, zone_id), named(members), how_many(members)
+    return Text(
+        ja=f"ルータとして登録されていない {count:,} 台の機器（{who.ja}）が、{zone.ja}で {office} を送りました。",
+        en=f"{count:,} devices not registered as routers ({who.en}) sent {office} messages in {zone.en}.",
     )
 
 

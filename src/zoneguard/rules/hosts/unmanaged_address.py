@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
-from zoneguard.findings.finding import Severity, Verdict
+from zoneguard.findings.finding import Party, Severity, Verdict
 from zoneguard.net.address import mac_text
 from zoneguard.net.flow import State
 from zoneguard.policy.model import UNKNOWN
@@ -13,13 +15,15 @@ from zoneguard.rules.evidence import Decision
 from zoneguard.rules.homing import OWN_ADDRESS
 from zoneguard.rules.ipv6 import speaks_undeclared_ipv6
 from zoneguard.rules.sight import claims_by_mac, declared_zone, is_virtual, router_macs, zones
-from zoneguard.rules.telling import end_words, plural, tell_all, tell_claims, zone_name
+from zoneguard.rules.telling import collapsed, end_words, plural, tell_all, tell_claims, zone_name
+from zoneguard.rules.together import Alone, how_many, named, together
 from zoneguard.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from zoneguard.findings.finding import Finding
+    from zoneguard.policy.model import Policy
     from zoneguard.rules.evidence import Conversation, Evidence
 
 
@@ -27,9 +31,9 @@ _APART = frozenset({Decision.LINK_SCOPE, Decision.ALLOWED})
 
 
 def check(evidence: Evidence) -> Iterator[Finding]:
-    """Yield one finding for each unknown address that talked, and for each device outside its inventory.
+    """Yield one finding for each zone and way in which unknown addresses appeared, and for each inventory.
 
-    Unanswered tries towards unknown addresses are told once for each source: the address may not exist.
+    Unanswered tries towards unknown addresses are told of their source: the address may not exist.
     """
     talks: dict[tuple[str, str, str], list[Conversation]] = {}
     for one in evidence.conversations:
@@ -39,9 +43,30 @@ def check(evidence: Evidence) -> Iterator[Finding]:
         about = one.orig if tried or one.orig.zone == UNKNOWN else one.resp
         how = "tried" if tried else "opened" if about is one.orig else "answered"
         talks.setdefault((how, about.zone, about.address), []).append(one)
-    for (how, _, _), group in talks.items():
-        yield _tried(evidence, group) if how == "tried" else _talked(evidence, group)
+    alike: dict[tuple[str, str, str], list[Alone]] = {}
+    for (how, _, address), group in talks.items():
+        finding = _tried(evidence, group) if how == "tried" else _talked(evidence, group)
+        if finding.orig is None or finding.resp is None:
+            continue
+        alone = Alone(finding=finding, name=address, count=collapsed(address))
+        alike.setdefault((how, finding.orig.zone, finding.resp.zone), []).append(alone)
+    for (how, orig, resp), members in alike.items():
+        yield from together(
+            evidence,
+            sorted(members, key=_by_address),
+            partial(_all_tried if how == "tried" else _all_talked, evidence.policy, orig, resp),
+            name=f"{RULE.name}-tried" if how == "tried" else RULE.name,
+            orig=Party(zone=orig),
+            resp=Party(zone=resp),
+        )
     yield from _uninventoried(evidence)
+
+
+def _by_address(member: Alone) -> tuple[int, int]:
+    if member.count > 1:
+        return 7, 0
+    address = ip_address(member.name)
+    return address.version, int(address)
 
 
 def _is_told_elsewhere(evidence: Evidence, one: Conversation) -> bool:
@@ -68,7 +93,7 @@ def _tried(evidence: Evidence, group: Sequence[Conversation]) -> Finding:
 def _talked(evidence: Evidence, group: Sequence[Conversation]) -> Finding:
     first = group[0]
     about, other = (first.orig, first.resp) if first.orig.zone == UNKNOWN else (first.resp, first.orig)
-    who, zone, flows = end_words(evidence.policy, about), zone_name(evidence.policy, other.zone), len(group)
+    who, zone, flows = end_words(evidence.policy, about), _met(evidence.policy, other.zone), len(group)
     return tell_all(
         RULE,
         group,
@@ -80,8 +105,35 @@ def _talked(evidence: Evidence, group: Sequence[Conversation]) -> Finding:
     )
 
 
+def _met(policy: Policy, zone_id: str) -> Text:
+    if zone_id == UNKNOWN:
+        return Text(ja="どのゾーンにも属さないアドレス", en="addresses in no declared zone")
+    return zone_name(policy, zone_id)
+
+
+def _all_tried(policy: Policy, orig: str, _: str, members: Sequence[Alone]) -> Text:
+    zone, who, count = zone_name(policy, orig), named(members), how_many(members)
+    return Text(
+        ja=f"{zone.ja}の {count:,} 個のアドレス（{who.ja}）が、どのゾーンにも属さないアドレスへ接続を試み、"
+        "応答がありませんでした。",
+        en=f"{count:,} addresses in {zone.en} ({who.en}) tried to reach addresses in no declared zone; none"
+        " answered.",
+    )
+
+
+def _all_talked(policy: Policy, orig: str, resp: str, members: Sequence[Alone]) -> Text:
+    other = _met(policy, resp if orig == UNKNOWN else orig)
+    who, count = named(members), how_many(members)
+    return Text(
+        ja=f"どのゾーンにも属さない {count:,} 個のアドレス（{who.ja}）が、{other.ja}などとの通信に現れました。",
+        en=f"{count:,} addresses in no declared zone ({who.en}) took part in conversations, with {other.en}"
+        " among others.",
+    )
+
+
 def _uninventoried(evidence: Evidence) -> Iterator[Finding]:
     policy, excused = evidence.policy, router_macs(evidence.policy)
+    strangers: dict[str, list[Alone]] = {}
     for mac, claims in claims_by_mac(evidence).items():
         if mac in excused or is_virtual(mac):
             continue
@@ -95,7 +147,7 @@ def _uninventoried(evidence: Evidence) -> Iterator[Finding]:
             if not inventory or not own or any(mac in macs for macs in inventory):
                 continue
             zone = zone_name(policy, zone_id)
-            yield tell_claims(
+            finding = tell_claims(
                 RULE,
                 own,
                 Text(
@@ -104,6 +156,23 @@ def _uninventoried(evidence: Evidence) -> Iterator[Finding]:
                 ),
                 zone=zone_id,
             )
+            strangers.setdefault(zone_id, []).append(Alone(finding=finding, name=mac_text(mac)))
+    for zone_id, members in strangers.items():
+        yield from together(
+            evidence,
+            sorted(members, key=lambda member: member.name),
+            partial(_all_claimed, policy, zone_id),
+            name=RULE.name,
+            orig=Party(zone=zone_id),
+        )
+
+
+def _all_claimed(policy: Policy, zone_id: str, members: Sequence[Alone]) -> Text:
+    zone, who, count = zone_name(policy, zone_id), named(members), how_many(members)
+    return Text(
+        ja=f"台帳にない {count:,} 台の機器（{who.ja}）が、{zone.ja}でアドレスを名乗りました。",
+        en=f"{count:,} devices in no inventory ({who.en}) claimed addresses in {zone.en}.",
+    )
 
 
 RULE = Rule(

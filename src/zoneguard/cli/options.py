@@ -1,0 +1,35 @@
+"""Options that more than one command takes, worded once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from zoneguard.cli.bilingual import option
+from zoneguard.text import Text
+
+JOBS = option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    words=Text(ja="同時に読むファイルの数。", en="How many files to read at once."),
+)
+OUTPUT = option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    words=Text(ja="標準出力の代わりに書くファイル。", en="Write here instead of to standard output."),
+)
+POLICY = option(
+    "--policy",
+    "policy_path",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    words=Text(
+        ja="方針のファイル（既定はこのフォルダーか上の zones.yaml）。",
+        en="The policy (default: zones.yaml in this folder or above).",
+    ),
+)
