@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import fnmatch
+import hashlib
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from zoneguard import __version__
 from zoneguard.capture.metering import Metered
-from zoneguard.errors import ExitCode, InputRefusedError
+from zoneguard.errors import ExitCode, InputRefusedError, why
 from zoneguard.findings.finding import SEVERITY_ORDER, Severity, Verdict
 from zoneguard.text import Text
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from zoneguard.capture.metering import Input
     from zoneguard.capture.metering import InputRead as CaptureRead
     from zoneguard.findings.finding import Finding
+    from zoneguard.firewall.model import ParseResult
     from zoneguard.net.flow import CaptureCoverage, FlowTable
     from zoneguard.policy.model import Policy
     from zoneguard.report.model import Coverage, InputRead, MatrixCell, Report, Summary
@@ -43,6 +46,14 @@ _INCONCLUSIVE = frozenset(
 )
 
 
+class ExportRead(NamedTuple):
+    """One export: what it said, its size in octets and its SHA-256."""
+
+    result: ParseResult
+    size: int
+    sha256: str
+
+
 def check(
     paths: Sequence[str],
     policy_path: Path | None,
@@ -56,7 +67,7 @@ def check(
     digests: bool = True,
     progress: Callable[[int, int], None] = lambda octets, packets: None,
 ) -> Report:
-    """Judge captures by a policy.
+    """Judge captures, exports of firewalls and routers, or both, by a policy.
 
     `generated` is the time of the report in ns since 1970, `today` (ISO date) what approvals are held
     against; without it the day of `generated` in the policy's time zone. Raises InputRefusedError when the policy, or every piece of evidence, cannot be read.
@@ -70,38 +81,47 @@ def check(
     from zoneguard.report.when import day, time_zone
     from zoneguard.rules.catalogue import judge
     from zoneguard.rules.conversing import Judge
+    from zoneguard.rules.permitting import permissions
 
     policy = load_policy(policy_path or discover_policy())
-    gathered = gather(paths)
+    gathered = gather(paths, is_export=lambda path: _export_format(path, policy) is not None)
+    results = [_parsed(path, policy) for path in gathered.exports]
     inputs = _inputs(gathered, policy)
     sensors = ("", *(sensor.id for sensor in policy.sensors))
     names = [str(one.path) if one.path is not None else "-" for one in inputs]
     judged = Judge(policy, Zoning(policy, sensors), files=names, sensors=sensors)
-    metered = meter(
-        inputs,
-        judged.add,
-        jobs=jobs,
-        most_memory_mib=most_memory_mib,
-        domains=overlap_domains(policy),
-        digests=digests,
-        interfaces={s.interface: i for i, s in enumerate(policy.sensors, 1) if s.interface is not None},
-        progress=progress,
-    )
-    _refuse_if_nothing_was_read(metered)
+    metered = Metered()
+    if inputs:
+        metered = meter(
+            inputs,
+            judged.add,
+            jobs=jobs,
+            most_memory_mib=most_memory_mib,
+            domains=overlap_domains(policy),
+            digests=digests,
+            interfaces={s.interface: i for i, s in enumerate(policy.sensors, 1) if s.interface is not None},
+            progress=progress,
+        )
+        _refuse_if_nothing_was_read(metered)
     judged.add(FlowTable.empty(), metered.tunnels)
-    evidence = judged.evidence(
-        metered.claims,
-        metered.coverage,
-        today=today or day(generated, time_zone(policy.timezone)),
-        faults=tuple(fault for one in metered.inputs for fault in one.reading.faults),
+    evidence = replace(
+        judged.evidence(
+            metered.claims,
+            metered.coverage,
+            today=today or day(generated, time_zone(policy.timezone)),
+            faults=tuple(fault for one in metered.inputs for fault in one.reading.faults),
+        ),
+        traffic=bool(inputs),
+        permissions=permissions(policy, [one.result for one in results]) if results else (),
     )
     findings = judge(evidence)
     return _report(
         policy,
         judged,
         metered,
-        evidence,
-        findings,
+        results,
+        evidence=evidence,
+        findings=findings,
         lang=lang,
         fail_on=fail_on,
         generated=generated,
@@ -205,6 +225,37 @@ def _sensor_of(path: Path | None, policy: Policy) -> int:
     return 0
 
 
+def _export_format(path: Path, policy: Policy) -> str | None:
+    """Name the format of an export: as the policy declares it for this file, else by content."""
+    from zoneguard.firewall.parse import HEAD, format_of
+
+    for device in policy.devices:
+        if device.file is not None and device.format is not None and path.match(device.file):
+            return device.format
+    try:
+        with path.open("rb") as file:
+            found = format_of(file.read(HEAD))
+    except OSError:
+        return None
+    return found.name if found else None
+
+
+def _parsed(path: Path, policy: Policy) -> ExportRead:
+    from zoneguard.firewall.parse import parse
+
+    try:
+        octets = path.read_bytes()
+    except OSError as error:
+        raise InputRefusedError(
+            Text(
+                ja=f"{path}: 開けません（{why(error).ja}）。読み取りの権限を確かめてください。",
+                en=f"{path}: cannot be opened ({why(error).en}); check the permission to read it.",
+            )
+        ) from error
+    result = parse(str(path), octets, format_name=_export_format(path, policy))
+    return ExportRead(result, len(octets), hashlib.sha256(octets).hexdigest())
+
+
 def _refuse_if_nothing_was_read(metered: Metered) -> None:
     if all(one.reading.refused for one in metered.inputs):
         raise InputRefusedError(*(fault for one in metered.inputs for fault in one.reading.faults))
@@ -214,9 +265,10 @@ def _report(
     policy: Policy,
     judged: Judge,
     metered: Metered,
+    results: Sequence[ExportRead],
+    *,
     evidence: Evidence,
     findings: tuple[Finding, ...],
-    *,
     lang: Lang,
     fail_on: Severity,
     generated: int,
@@ -235,9 +287,9 @@ def _report(
             model=policy.model,
             timezone=policy.timezone,
         ),
-        inputs=tuple(_input_read(one) for one in metered.inputs),
+        inputs=(*(_input_read(one) for one in metered.inputs), *(_export_read(one) for one in results)),
         coverage=_coverage(policy, judged, metered.coverage, evidence, findings=findings, matrix=matrix),
-        summary=_summary(findings, metered, fail_on),
+        summary=_summary(findings, metered, results, fail_on),
         matrix=matrix,
         findings=findings,
     )
@@ -258,6 +310,33 @@ def _input_read(one: CaptureRead) -> InputRead:
         first_seen=reading.first_seen,
         last_seen=reading.last_seen,
         notes=tuple(reading.faults),
+    )
+
+
+def _export_read(one: ExportRead) -> InputRead:
+    from zoneguard.firewall.model import LineState
+    from zoneguard.report.model import InputRead
+
+    result = one.result
+    counted = Counter(result.states)
+    unread = counted[LineState.UNKNOWN] + counted[LineState.UNSUPPORTED]
+    notes = [
+        Text(
+            ja=f"{fault.place.line}行目「{fault.place.text}」: {fault.message.ja}",
+            en=f"line {fault.place.line} ({fault.place.text}): {fault.message.en}",
+        )
+        for fault in result.faults
+    ]
+    return InputRead(
+        path=result.file,
+        kind="export",
+        format=result.format,
+        size=one.size,
+        sha256=one.sha256,
+        status="partial" if unread else "read",
+        lines=len(result.states),
+        lines_not_understood=unread,
+        notes=tuple(notes),
     )
 
 
@@ -318,7 +397,9 @@ def _coverage(
     )
 
 
-def _summary(findings: Sequence[Finding], metered: Metered, fail_on: Severity) -> Summary:
+def _summary(
+    findings: Sequence[Finding], metered: Metered, results: Sequence[ExportRead], fail_on: Severity
+) -> Summary:
     from zoneguard.report.model import Summary
 
     live = [finding for finding in findings if finding.waiver is None]
@@ -327,15 +408,19 @@ def _summary(findings: Sequence[Finding], metered: Metered, fail_on: Severity) -
         by_severity=Counter(finding.severity for finding in live),
         by_verdict=Counter(finding.verdict for finding in live),
         waived=len(findings) - len(live),
-        exit_code=_exit_code(live, metered, fail_on),
+        exit_code=_exit_code(live, metered, results, fail_on),
         fail_on=fail_on,
     )
 
 
-def _exit_code(live: Sequence[Finding], metered: Metered, fail_on: Severity) -> ExitCode:
+def _exit_code(
+    live: Sequence[Finding], metered: Metered, results: Sequence[ExportRead], fail_on: Severity
+) -> ExitCode:
     """Decide by precedence: refused input, findings at the threshold, something not understood or not seen."""
     if any(one.reading.refused for one in metered.inputs):
         return ExitCode.REFUSED
+    from zoneguard.firewall.parse import is_inconclusive
+
     grave = SEVERITY_ORDER[: SEVERITY_ORDER.index(fail_on) + 1]
     if any(one.verdict is not Verdict.UNVERIFIABLE and one.severity in grave for one in live):
         return ExitCode.FINDINGS
@@ -344,7 +429,8 @@ def _exit_code(live: Sequence[Finding], metered: Metered, fail_on: Severity) -> 
     if (
         unseen
         or any(one.reading.faults for one in metered.inputs)
-        or seen.packets == 0
+        or (seen.packets == 0 and metered.inputs)
+        or any(is_inconclusive(one.result) for one in results)
         or seen.dropped
         or seen.truncated
         or _INCONCLUSIVE & seen.not_decoded.keys()

@@ -105,6 +105,8 @@ class Finding:
     first_seen: int | None = None  # ns since 1970
     last_seen: int | None = None
     locators: tuple[PacketLocator | LineLocator, ...] = ()
+    device: str | None = None  # whose export this is about
+    line: str | None = None  # of that device, as its people call it: "policy 12"
     allowed_by: str | None = None  # nearest allowed flow
     related: tuple[str, ...] = ()  # rules that hang on this primary finding
     waiver: AppliedWaiver | None = None

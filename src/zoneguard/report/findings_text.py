@@ -23,6 +23,7 @@ _PLACES = 5  # in the evidence that are listed; a finding of many addresses has 
 
 _LABELS = {
     "zones": Text(ja="ゾーン", en="zones"),
+    "device": Text(ja="機器", en="device"),
     "traffic": Text(ja="通信", en="traffic"),
     "counts": Text(ja="件数", en="counts"),
     "seen": Text(ja="期間", en="seen"),
@@ -53,9 +54,7 @@ def finding_lines(finding: Finding, number: int, *, lang: Lang, zone: tzinfo, wi
 
 
 def _facts(finding: Finding, lang: Lang, zone: tzinfo) -> Iterator[tuple[str, str]]:
-    zones = " → ".join(party.zone for party in (finding.orig, finding.resp) if party)
-    if zones:
-        yield "zones", zones
+    yield from _subject(finding)
     traffic = _traffic(finding, lang)
     if traffic:
         yield "traffic", traffic
@@ -82,6 +81,14 @@ def _facts(finding: Finding, lang: Lang, zone: tzinfo) -> Iterator[tuple[str, st
                 en=f"{one.id}: {one.owner}, until {one.until}; reason: {one.reason}",
             ).in_(lang),
         )
+
+
+def _subject(finding: Finding) -> Iterator[tuple[str, str]]:
+    zones = " → ".join(party.zone for party in (finding.orig, finding.resp) if party)
+    if zones:
+        yield "zones", zones
+    if finding.device:
+        yield "device", finding.device if finding.line is None else f"{finding.device}: {finding.line}"
 
 
 def _traffic(finding: Finding, lang: Lang) -> str:

@@ -52,6 +52,8 @@ class InputRead:
     packets: int | None = None
     first_seen: int | None = None  # ns since 1970
     last_seen: int | None = None
+    lines: int | None = None  # of an export
+    lines_not_understood: int | None = None
     notes: tuple[Text, ...] = ()
 
 

@@ -97,6 +97,14 @@ def _header(report: Report, width: int) -> Iterator[tuple[str, str]]:
 
 def _input(one: InputRead, lang: Lang) -> str:
     status = STATUSES[one.status].in_(lang)
+    if one.lines is not None:
+        counted = Text(ja=f"{one.lines:,} 行", en=f"{one.lines:,} lines").in_(lang)
+        if one.lines_not_understood:
+            unread = one.lines_not_understood
+            counted += Text(ja=f"、うち未対応 {unread:,} 行", en=f", {unread:,} of them not understood").in_(
+                lang
+            )
+        return f"{one.path} ({one.format}, {counted}, {status})"
     if one.packets is None:
         return f"{one.path} ({one.format}, {status})"
     counted = Text(ja=f"{one.packets:,} パケット", en=f"{one.packets:,} packets").in_(lang)

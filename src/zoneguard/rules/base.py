@@ -32,3 +32,4 @@ class Rule:
     example: Text
     false_positives: Text
     check: Callable[[Evidence], Iterator[Finding]]
+    needs_traffic: bool = True  # False: asked as well when exports were given and no capture

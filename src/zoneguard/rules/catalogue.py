@@ -19,6 +19,13 @@ from zoneguard.rules.crossing import (
     reverse_initiation,
 )
 from zoneguard.rules.egress import cloud_bypass
+from zoneguard.rules.firewall import (
+    contradiction,
+    missing_filter,
+    permit_beyond,
+    unlogged_permit,
+    wide_permit,
+)
 from zoneguard.rules.hosts import (
     dual_homed_host,
     layer2_leak,
@@ -67,6 +74,11 @@ CATALOGUE: tuple[Rule, ...] = (
     dns_leak.RULE,  # ZG-G01
     infrastructure_leak.RULE,  # ZG-G02
     directory_crossing.RULE,  # ZG-G03
+    wide_permit.RULE,  # ZG-H01
+    permit_beyond.RULE,  # ZG-H02
+    unlogged_permit.RULE,  # ZG-H03
+    missing_filter.RULE,  # ZG-H04
+    contradiction.RULE,  # ZG-H05
     observation.RULE,  # ZG-I01
 )
 
@@ -80,7 +92,8 @@ def judge(
     """Judge evidence by every rule: one primary finding a subject, clauses and waivers put in, gravest first."""
     table = shipped_clauses() if clauses is None else clauses
     cited = {rule.id: tuple(table[key] for key in rule.clauses) for rule in catalogue}
-    found = ((rule, finding) for rule in catalogue for finding in rule.check(evidence))
+    asked = (rule for rule in catalogue if evidence.traffic or not rule.needs_traffic)
+    found = ((rule, finding) for rule in asked for finding in rule.check(evidence))
     findings = (
         waive(replace(finding, clauses=cited[finding.rule]), evidence.policy.waivers, today=evidence.today)
         for finding in primaries(evidence, found)

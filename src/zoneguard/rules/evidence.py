@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from zoneguard.findings.finding import PacketLocator
     from zoneguard.net.flow import Blocked, CaptureCoverage, ClaimKind, Opener, Payload, State, Tunnel
     from zoneguard.policy.model import Policy
+    from zoneguard.rules.permitting import Permission
     from zoneguard.text import Text
 
 __all__ = ["Conversation", "Decision", "End", "Evidence", "TunnelSeen", "ZonedClaim"]
@@ -102,3 +103,5 @@ class Evidence:
     today: str  # ISO date the approvals are held against
     one_sided_share: float = 0.0  # of answered TCP flows, the share seen in one direction only
     faults: tuple[Text, ...] = field(default=())  # what could not be read, each a sentence
+    traffic: bool = True  # False: no capture was given, only exports
+    permissions: tuple[Permission, ...] = ()  # what devices permit, a ruleset each

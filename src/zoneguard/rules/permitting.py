@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import ip_address
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from zoneguard.firewall.model import Action, Filter, Line
 from zoneguard.firewall.permit import Passage, Permitter, applies, entry_of, meets, services_of
+from zoneguard.firewall.trace import trace
 from zoneguard.net import rulelist
-from zoneguard.net.address import spans_of
-from zoneguard.net.product import Product, count, example_of
+from zoneguard.net.address import number_of, spans_of
+from zoneguard.net.product import UNUSED_PORT, Probe, Product, count, example_of
 from zoneguard.net.rulelist import RuleList
-from zoneguard.net.service import ALL_FLAGS, ConnectionState, Service, ServiceUniverse
+from zoneguard.net.service import ALL_FLAGS, ConnectionState, Point, Service, ServiceUniverse
 from zoneguard.net.spans import spans_from, spans_meet
 from zoneguard.policy.model import PUBLIC
 from zoneguard.policy.regions import allowed_regions, zone_spans
 from zoneguard.policy.verdict import root_zone
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from zoneguard.firewall.model import ParseResult, Ruleset
-    from zoneguard.net.product import Probe
     from zoneguard.net.spans import Spans
     from zoneguard.policy.model import Device, Policy
     from zoneguard.policy.regions import Region
+    from zoneguard.rules.evidence import Conversation
 
 MOST_PASSAGES = 50_000  # of one pair of zones on one device; beyond, sizes are lower bounds
 SHOWN = 3  # products that a finding shows, the widest first
@@ -145,7 +147,11 @@ class _Device:
         self.result, self.ruleset = result, ruleset
         self.device = device_of(policy, result, ruleset)
         self.universe = ServiceUniverse(
-            (*OPENING, *services_of(ruleset), *(service for region in regions for service in _with_replies(region)))
+            (
+                *OPENING,
+                *services_of(ruleset),
+                *(service for region in regions for service in _with_replies(region)),
+            )
         )
         self.permitter = Permitter(ruleset, self.universe)
         self.opening = self.universe.set_of(*OPENING)
@@ -176,11 +182,15 @@ class _Device:
         interfaces = {one.name: one for one in self.ruleset.interfaces if one.enabled}
         names = list(dict.fromkeys([*interfaces, *_mentioned(self.ruleset)]))
         known = {one.zone for one in interfaces.values()}
-        names += [name for name in declared if name not in interfaces and name not in known and name not in names]
+        if not any(
+            self._called(name) for name in names
+        ):  # else the lines name zones, not the declared interfaces
+            names += [name for name in declared if name not in known and name not in names]
         faces: dict[str, tuple[str, ...]] = {}
         for name in names:
             interface = interfaces.get(name)
             zone = declared.get(name) or (declared.get(interface.zone or "") if interface else None)
+            zone = zone or self._called(name) or (self._called(interface.zone or "") if interface else None)
             if zone is not None:
                 faces[name] = (zone,)
                 continue
@@ -191,11 +201,21 @@ class _Device:
             behind = spans_from(
                 span for network in routed if network.prefixlen > 0 for span in spans_of(network)
             )
-            zones = [zone for zone, own in self.spans.items() if spans_meet(own, networks) or spans_meet(own, behind)]
+            zones = [
+                zone
+                for zone, own in self.spans.items()
+                if spans_meet(own, networks) or spans_meet(own, behind)
+            ]
             if any(network.prefixlen == 0 for network in routed) and PUBLIC not in zones:
                 zones.append(PUBLIC)
             faces[name] = tuple(zones)
         return faces
+
+    def _called(self, name: str) -> str | None:
+        """Take an interface or device zone that is called as a zone of the policy for that zone."""
+        names = {one.id: one.id for one in self.policy.zones}
+        names |= {called: one.id for one in self.policy.zones for called in (one.name.ja, one.name.en)}
+        return names.get(name) or names.get(name.lower())
 
     def _facing(self, zone: str) -> tuple[str | None, ...]:
         if not self.faces:
@@ -260,7 +280,8 @@ class _Device:
                 for number, one in enumerate(islice(passages, MOST_PASSAGES + 1)):
                     complete = complete and number < MOST_PASSAGES
                     decisions = tuple(
-                        (decision.filter.name, decision.line.id if decision.line else None) for decision in one.decisions
+                        (decision.filter.name, decision.line.id if decision.line else None)
+                        for decision in one.decisions
                     )
                     groups.setdefault((decisions, one.sure), []).append((one, ingress, egress))
             for group in groups.values():
@@ -274,9 +295,15 @@ class _Device:
         seen = [one for one, ingress, egress in group if (ingress, egress) == first[1:]]
         products = [one.left._replace(source=one.entered.source) for one in seen]
         sizes = [count(product, self.universe) for product in products]
-        widest = sorted(range(len(products)), key=lambda at: (-sizes[at], products[at].source, products[at].destination))
+        widest = sorted(
+            range(len(products)), key=lambda at: (-sizes[at], products[at].source, products[at].destination)
+        )
         lines = tuple(decision.line for decision in first[0].decisions if decision.line is not None)
-        unknown = () if first[0].sure else tuple(dict.fromkeys(word for line in lines for word in line.match.unknown))
+        unknown = (
+            ()
+            if first[0].sure
+            else tuple(dict.fromkeys(word for line in lines for word in line.match.unknown))
+        )
         return Crossing(
             orig_zone=orig,
             resp_zone=resp,
@@ -321,7 +348,9 @@ class _Device:
                 if line.action is not Action.PERMIT or not line.enabled or not line.match.services:
                     continue
                 sources = {zone for zone, own in self.spans.items() if spans_meet(own, line.match.source)}
-                targets = {zone for zone, own in self.spans.items() if spans_meet(own, line.match.destination)}
+                targets = {
+                    zone for zone, own in self.spans.items() if spans_meet(own, line.match.destination)
+                }
                 met = tuple(
                     (orig, resp)
                     for orig, resp, ways in pairs
@@ -358,8 +387,10 @@ class _Device:
                 region.source, region.destination, self.universe.set_of(*region.services) & self.opening
             )
             ways = tuple(self._ways(orig, resp))
-            if product and ways and not any(
-                next(self.permitter.passages(product, *way), None) is not None for way in ways
+            if (
+                product
+                and ways
+                and not any(next(self.permitter.passages(product, *way), None) is not None for way in ways)
             ):
                 yield flow.id
 
@@ -386,3 +417,43 @@ def _reply(service: Service) -> Service:
     if service.protocol in ((1, 1), (58, 58)):
         return service
     return service._replace(sport=service.dport, dport=service.sport, flags=ALL_FLAGS)
+
+
+def denied_by(permissions: Sequence[Permission], conversation: Conversation) -> tuple[tuple[str, str], ...]:
+    """Name the devices that join a conversation's zones and surely deny it, each with the line that does.
+
+    Empty when one of them permits it or may do so, when none joins the zones, and for what is no new connection.
+    """
+    orig, resp = conversation.orig, conversation.resp
+    joining = [
+        (one, ways)
+        for one in permissions
+        if (
+            ways := [
+                (i, e)
+                for i, a in one.faces.items()
+                if orig.zone in a
+                for e, b in one.faces.items()
+                if resp.zone in b and i != e
+            ]
+        )
+    ]
+    if not joining or orig.zone == resp.zone:
+        return ()
+    probe = Probe(
+        number_of(ip_address(orig.address)),
+        number_of(ip_address(resp.address)),
+        Point(
+            conversation.protocol,
+            UNUSED_PORT,
+            conversation.port,
+            flags=2 if conversation.protocol == 6 else 0,
+        ),
+    )
+    denied = []
+    for one, ways in joining:
+        ends = [trace(one.ruleset, probe, *way) for way in ways]
+        if any(end.verdict is not Action.DENY for end in ends):
+            return ()
+        denied.append((one.device, ends[0].decided_by))
+    return tuple(denied)

@@ -195,7 +195,9 @@ def fingerprint(finding: Finding) -> str:
         for end in (finding.orig, finding.resp)
     ]
     topic = finding.allowed_by if finding.orig is None or finding.orig.address is None else None
-    words = (finding.rule, finding.name, *ends[0], *ends[1], finding.service or "", topic or "")
+    words = [finding.rule, finding.name, *ends[0], *ends[1], finding.service or "", topic or ""]
+    if finding.device is not None:
+        words += [finding.device, finding.line or ""]
     return hashlib.sha256("\0".join(words).encode()).hexdigest()[:16]
 
 

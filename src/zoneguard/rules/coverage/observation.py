@@ -187,4 +187,5 @@ RULE = Rule(
         ja="ある領域だけを意図して記録した場合。", en="A capture that was meant to hold one zone only."
     ),
     check=check,
+    needs_traffic=False,
 )

@@ -91,4 +91,5 @@ RULE = Rule(
         en="Bulk renewals at the end of the fiscal year, policies without end dates.",
     ),
     check=check,
+    needs_traffic=False,
 )

@@ -1,0 +1,126 @@
+"""One packet through a ruleset, step by step, by plain first match: who decided, and what was in doubt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from zoneguard.firewall.model import Action, Filter
+from zoneguard.firewall.permit import applies, map_spans, meets
+from zoneguard.net.spans import spans_within
+
+if TYPE_CHECKING:
+    from zoneguard.firewall.model import Line, Match, Ruleset, Translation
+    from zoneguard.net.product import Probe
+    from zoneguard.net.service import Point, Service
+
+
+class Passed(NamedTuple):
+    """What one filter did with the packet: the line that decided, None for its default."""
+
+    filter: Filter
+    line: Line | None
+    action: Action
+    doubtful: tuple[Line, ...]  # lines before it that match if what they leave open turns out so
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trace:
+    """The way of one packet. `verdict` None: it depends on what was not understood."""
+
+    verdict: Action | None
+    steps: tuple[Passed, ...]
+    translations: tuple[Translation, ...]
+    left: Probe  # as it leaves, or as it was when it was denied
+
+    @property
+    def decided_by(self) -> str:
+        """Name the line, or the default, that decided."""
+        if not self.steps:
+            return "–"
+        last = self.steps[-1]
+        return (
+            last.line.id
+            if last.line is not None
+            else f"{last.filter.name}: default {last.filter.default.value}"
+        )
+
+
+def trace(ruleset: Ruleset, probe: Probe, ingress: str | None, egress: str | None) -> Trace:
+    """Follow one packet through a ruleset until a filter denies it."""
+    steps: list[Passed] = []
+    translations: list[Translation] = []
+    sure = True
+    for step in ruleset.steps if ruleset.forwards else ():
+        if not isinstance(step, Filter):
+            for translation in step.translations:
+                if (
+                    translation.enabled
+                    and meets(translation.match, ingress, egress)
+                    and holds(translation.match, probe)
+                ):
+                    probe, exact = _translated(probe, translation)
+                    sure = sure and exact and not translation.match.unknown
+                    translations.append(translation)
+                    break
+            continue
+        if not applies(step, ingress, egress):
+            continue
+        passed = _passed(step, probe, ingress, egress)
+        steps.append(passed)
+        doubtful = any(line.action is not passed.action for line in passed.doubtful)
+        if doubtful or not sure:
+            sure = False
+        if passed.action is Action.DENY:
+            verdict = None if doubtful or not sure else Action.DENY
+            return Trace(verdict=verdict, steps=tuple(steps), translations=tuple(translations), left=probe)
+    if not ruleset.forwards:
+        return Trace(verdict=Action.DENY, steps=(), translations=(), left=probe)
+    verdict = Action.PERMIT if sure else None
+    return Trace(verdict=verdict, steps=tuple(steps), translations=tuple(translations), left=probe)
+
+
+def holds(match: Match, probe: Probe) -> bool:
+    """Tell whether a packet's addresses and service are those of a match (its interfaces apart)."""
+    return (
+        spans_within(((probe.source, probe.source),), match.source)
+        and spans_within(((probe.destination, probe.destination),), match.destination)
+        and any(_served(service, probe.service) for service in match.services)
+    )
+
+
+def _passed(step: Filter, probe: Probe, ingress: str | None, egress: str | None) -> Passed:
+    doubtful: list[Line] = []
+    for line in step.lines:
+        if line.enabled and meets(line.match, ingress, egress) and holds(line.match, probe):
+            if line.match.unknown:
+                doubtful.append(line)
+            else:
+                return Passed(step, line, line.action, tuple(doubtful))
+    return Passed(step, None, step.default, tuple(doubtful))
+
+
+def _served(service: Service, point: Point) -> bool:
+    return (
+        service.protocol[0] <= point.protocol <= service.protocol[1]
+        and service.sport[0] <= point.sport <= service.sport[1]
+        and service.dport[0] <= point.dport <= service.dport[1]
+        and bool(service.flags >> point.flags & 1)
+        and bool(service.states & point.state)
+    )
+
+
+def _translated(probe: Probe, translation: Translation) -> tuple[Probe, bool]:
+    sure = True
+    if translation.destination is not None:
+        mapping = translation.destination
+        here = ((probe.destination, probe.destination),)
+        mapped, exact = map_spans(here, translation.match.destination, mapping)
+        probe, sure = probe._replace(destination=mapped[0][0]), sure and exact
+        if mapping.port is not None:
+            probe = probe._replace(service=probe.service._replace(dport=mapping.port[0]))
+            sure = sure and mapping.port[0] == mapping.port[1]
+    if translation.source is not None:
+        here = ((probe.source, probe.source),)
+        probe = probe._replace(source=map_spans(here, translation.match.source, translation.source)[0][0][0])
+    return probe, sure

@@ -1,0 +1,1 @@
+"""Family H: what the exports of firewalls and routers say."""
