@@ -7,6 +7,7 @@ from random import Random
 from typing import TYPE_CHECKING, TypeAlias
 
 from zoneguard.net.service import Service
+from zoneguard.net.spans import ANY_V4
 from zoneguard.policy.load import load_policy
 from zoneguard.policy.verdict import allowed_set
 
@@ -25,6 +26,6 @@ def allowed_boxes(rows: list[Row]) -> list[Box]:
         ((box.orig,), (box.resp,), Service(protocol=box.protocol, dport=box.port))
         for box in allowed_set(policy).products()
     ]
-    permits = [row for row in rows if row.permits]
+    permits = [row for row in rows if row.permits and ANY_V4 not in (row.source, row.destination)]
     chosen = Random(7).sample(permits, len(permits) // 10)
     return boxes + [(row.source, row.destination, row.service) for row in chosen]

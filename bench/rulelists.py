@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from random import Random
 
 STYLES = ("acl", "fw", "ipc")
+ORDERS = ("shuffled", "narrow-first")
 V6_FIRST = 0x2001_0DB8 << 96  # 2001:db8::/32, for documentation
 
 
@@ -50,23 +51,32 @@ class Row:
     unsure: bool = False
 
 
-def generate(style: str, lines: int, random: Random) -> list[Row]:
-    """Make a list of so many lines; few are denials, as in lists that end in a default denial."""
+def generate(style: str, lines: int, random: Random, order: str = "shuffled") -> list[Row]:
+    """Make a list of so many lines; few are denials, as in lists that end in a default denial.
+
+    Shuffled as ClassBench does it, or `narrow-first`: then every broad line is held against all narrow ones,
+    which is the hard case for any engine that tells which line decides.
+    """
     shape = SHAPES[style]
     pool = _Pool(random, max(8, lines // 20))
     rows = []
     while len(rows) < lines:
-        v6 = random.random() < shape.v6
+        v6, service = random.random() < shape.v6, _service(shape, random)
+        source = pool.spans(shape.any_source, shape.host_source, shape.group, v6=v6)
+        broad = source == ANY_V4 and service.dport == (0, 65535)  # permits of anything to anywhere end a list
         rows.append(
             Row(
                 permits=random.random() < 0.85,
-                source=pool.spans(shape.any_source, shape.host_source, shape.group, v6=v6),
-                destination=pool.spans(shape.any_destination, shape.host_destination, shape.group, v6=v6),
-                service=_service(shape, random),
+                source=source,
+                destination=pool.spans(
+                    0 if broad else shape.any_destination, shape.host_destination, shape.group, v6=v6
+                ),
+                service=service,
                 unsure=random.random() < 0.002,
             )
         )
-    # What is broad stands late, more often than not: a list with broad lines first would be dead below.
+    if order == "shuffled":
+        return rows
     keyed = [(_breadth(row) + random.gauss(0, 8), at, row) for at, row in enumerate(rows)]
     return [row for _, _, row in sorted(keyed)]
 
@@ -151,7 +161,8 @@ def _dport(shape: Style, random: Random) -> tuple[int, int]:
 
 
 def _breadth(row: Row) -> int:
-    size = 0
-    for spans in (row.source, row.destination):
-        size += sum(last - first + 1 for first, last in spans).bit_length()
-    return min(size, 96)
+    """Give the bits that the addresses leave open; those of IPv6 weigh a third."""
+    sizes = [
+        sum(last - first + 1 for first, last in spans).bit_length() for spans in (row.source, row.destination)
+    ]
+    return sum(size // 3 if row.source[0][0] >= V6_FIRST else size for size in sizes)

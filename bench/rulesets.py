@@ -1,6 +1,6 @@
 """Time the packet-set engine on generated rule lists, beside BDDs (oxidd) where asked.
 
-    python bench/rulesets.py [--quick] [--lines N] [--style acl] [--beside]
+    python bench/rulesets.py [--quick] [--lines N] [--style acl] [--order narrow-first] [--beside]
 
 Each question runs in a process of its own, so that seconds and memory are those of the whole process.
 """
@@ -15,12 +15,13 @@ import sys
 import time
 from pathlib import Path
 from random import Random
+from typing import Any
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 sys.path.insert(0, str(HERE))
 
-from rulelists import STYLES, edited, generate  # noqa: E402
+from rulelists import ORDERS, STYLES, edited, generate  # noqa: E402
 
 QUESTIONS = ("violations", "unreachable", "diff")
 
@@ -31,13 +32,13 @@ def main() -> None:
     if arguments.question:
         print(json.dumps(_measure(arguments)))
         return
-    sizes = [1000] if arguments.quick else [arguments.lines]
-    for lines in sizes:
-        for style in [arguments.style] if arguments.style else STYLES:
-            for question in QUESTIONS:
-                _report(
-                    lines, style, question, beside=arguments.beside or arguments.quick, seed=arguments.seed
-                )
+    lines = 1000 if arguments.quick else arguments.lines
+    engines = ("products", "bdd") if arguments.beside or arguments.quick else ("products",)
+    for style in [arguments.style] if arguments.style else STYLES:
+        for question in QUESTIONS:
+            command = [sys.executable, __file__, "--lines", str(lines), "--style", style]
+            command += ["--question", question, "--seed", str(arguments.seed), "--order", arguments.order]
+            _report(f"{lines:>7} {style:4} {question:12}", command, engines)
 
 
 def _arguments() -> argparse.Namespace:
@@ -47,37 +48,29 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--lines", type=int, default=10_000)
     parser.add_argument("--style", choices=STYLES)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--order", choices=ORDERS, default=ORDERS[0])
     parser.add_argument("--question", choices=QUESTIONS, help=argparse.SUPPRESS)
     parser.add_argument("--engine", choices=("products", "bdd"), default="products", help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
-def _report(lines: int, style: str, question: str, *, beside: bool, seed: int) -> None:
-    told = {engine: _run(lines, style, question, engine, seed) for engine in _engines(beside=beside)}
-    ours = told["products"]
-    text = f"{lines:>7} {style:4} {question:12}"
+def _report(text: str, command: list[str], engines: tuple[str, ...]) -> None:
+    told = {engine: _run([*command, "--engine", engine]) for engine in engines}
     for engine, one in told.items():
-        text += f" {engine} {one['asked']:6.2f} s ({one['whole']:.2f} s whole, {one['megabytes']:.0f} MB)"
-    print(f"{text} {ours['told']} told", flush=True)
-    if any(one["answer"] != ours["answer"] for one in told.values()):
-        sys.exit(f"The engines differ: {told}")
+        text += f" | {engine} {one['asked']:.2f} s, whole {one['whole']:.2f} s, {one['megabytes']:.0f} MB"
+    print(f"{text} | {told['products']['told']} told", flush=True)
+    if len({str(one["answer"]) for one in told.values()}) > 1:
+        sys.exit("The engines differ.")
 
 
-def _engines(*, beside: bool) -> tuple[str, ...]:
-    return ("products", "bdd") if beside else ("products",)
-
-
-def _run(lines: int, style: str, question: str, engine: str, seed: int) -> dict[str, float]:
-    command = [sys.executable, __file__, "--lines", str(lines), "--style", style, "--seed", str(seed)]
-    done = subprocess.run(
-        [*command, "--question", question, "--engine", engine], capture_output=True, text=True, check=True
-    )
-    found: dict[str, float] = json.loads(done.stdout)
+def _run(command: list[str]) -> dict[str, Any]:
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    found: dict[str, Any] = json.loads(done.stdout)
     return found
 
 
 def _measure(arguments: argparse.Namespace) -> dict[str, object]:
-    case = generate(arguments.style, arguments.lines, Random(arguments.seed))
+    case = generate(arguments.style, arguments.lines, Random(arguments.seed), arguments.order)
     changed = edited(case, Random(arguments.seed + 1))
     made = time.process_time()
     if arguments.engine == "products":
