@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 
 from tests.naive.packets import (
@@ -14,6 +15,7 @@ from tests.naive.packets import (
     probe_of,
     products,
 )
+from zoneguard.net import remainder, stretches
 from zoneguard.net.rulelist import Action, Line, Reading, RuleList
 
 
@@ -136,3 +138,28 @@ def test_a_line_that_only_an_unknown_condition_covers_is_reachable():
     perhaps = Line(action=Action.DENY, unsure=(WHOLE,))
     assert list(RuleList([perhaps, whole], UNIVERSE).unreachable()) == []
     assert [one.line for one in RuleList([whole, perhaps], UNIVERSE).unreachable()] == [1]
+
+
+@pytest.fixture(scope="module")
+def no_shortcuts():
+    """Divide as for thousands of lines, where few would be taken by the shortest way."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(remainder, "TRIED", 0)
+        patch.setattr(stretches, "DIRECT", 0)
+        yield
+
+
+@pytest.mark.usefixtures("no_shortcuts")
+@settings(deadline=None)
+@given(lists, products)
+def test_the_ways_for_many_lines_tell_the_same(made, within):
+    index = RuleList(made, UNIVERSE)
+    found = outcomes(made, Action.DENY)
+    for reading in Reading:
+        for action in Action:
+            for packet, line in deciders(index.decided_within(within, action, reading=reading)).items():
+                assert (line, action) in found[packet]
+    both = [one for action in Action for one in index.decided_within(within, action)]
+    assert deciders(both).keys() == packets_of([within])
+    reached = {line for lines_of in found.values() for line, _ in lines_of}
+    assert {one.line for one in index.unreachable()} == set(range(len(made))) - reached

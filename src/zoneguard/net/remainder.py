@@ -12,10 +12,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from zoneguard.net.product import Product
+    from zoneguard.net.service import ServiceSet
     from zoneguard.net.spans import Spans
     from zoneguard.net.stretches import Entries
 
-PRUNED_COVER = 32  # a cover of more entries is told as found: pruning asks once per entry
+TRIED = 8  # entries up to which a division is not worth trying all three ways
+PRUNED_COVER = 256  # a cover of more entries is told as found: pruning asks once per entry
 
 
 class _State(NamedTuple):
@@ -104,7 +106,9 @@ class Remainder:
             if not trimmed.meet:
                 yield trimmed, 0
                 continue
-            parts = list(self._divide(trimmed))
+            parts = self._divide(trimmed)
+            if trimmed.meet.bit_count() > TRIED:
+                yield None, trimmed.meet
             parts.sort(key=lambda part: part.meet.bit_count(), reverse=True)
             pending += parts
 
@@ -157,29 +161,89 @@ class Remainder:
         meet, contain = self._source.narrow(left, state.meet ^ takers, state.in_source)
         return state._replace(product=state.product._replace(source=left), meet=meet, in_source=contain)
 
-    def _divide(self, state: _State) -> Iterator[_State]:
-        """Divide along one field; afterwards each entry that meets a part contains it in that field."""
+    def _divide(self, state: _State) -> list[_State]:
+        """Divide along the field that leaves the parts the fewest entries, counted over all parts.
+
+        An entry that meets a part contains it in that field. With few entries the field in which the fewest
+        are partial is taken untried. Entries that span one field go first when they are many, all at once:
+        parts that they leave the same of the third field stay one, where 800 lines `any -> host` would else
+        be met again in each of 9,000 parts.
+        """
+        fields = (state.in_services, state.in_source, state.in_destination)
+        if state.meet.bit_count() > TRIED:
+            spanning, way = max(
+                (state.meet & state.in_source, 1), (state.meet & state.in_destination, 2), key=_many
+            )
+            if spanning.bit_count() > TRIED:
+                return self._cut_services(state, spanning, way)
+        partial = [(state.meet & ~inside).bit_count() for inside in fields]
+        ways = (self._by_services, self._by_source, self._by_destination)
+        open_ways = [way for way, many in sorted(zip(ways, partial, strict=True), key=_second) if many]
+        if state.meet.bit_count() <= TRIED:
+            return open_ways[0](state)
+        return min((way(state) for way in open_ways), key=_load)
+
+    def _cut_services(self, state: _State, spanning: Entries, way: int) -> list[_State]:
+        """Take off entries that contain the source (1) or destination (2): addresses alike in the rest join."""
+        product, rest = state.product, state.meet & ~spanning
+        field = self._destination if way == 1 else self._source
+        alike: dict[ServiceSet, list[Spans]] = {}
+        for spans, active in field.divide(product.destination if way == 1 else product.source, spanning):
+            services = product.services
+            for entry in bits_of(active):
+                services &= ~self._products[entry].services
+            if services:
+                alike.setdefault(services, []).append(spans)
+        parts = []
+        for services, held in alike.items():
+            spans = held[0] if len(held) == 1 else spans_from(span for one in held for span in one)
+            meets, in_services = self._services.ask(services)
+            meet, inside = field.narrow(
+                spans, rest & meets, state.in_destination if way == 1 else state.in_source
+            )
+            if way == 1:
+                part = product._replace(destination=spans, services=services)
+                parts.append(_State(part, meet, state.in_source, inside, in_services))
+            else:
+                part = product._replace(source=spans, services=services)
+                parts.append(_State(part, meet, inside, state.in_destination, in_services))
+        return parts
+
+    def _by_services(self, state: _State) -> list[_State]:
         product, meet, in_source, in_destination, in_services = state
-        by_source, by_destination = meet & ~in_source, meet & ~in_destination
-        by_services = meet & ~in_services
-        ways = (
-            (by_services.bit_count() or len(self._products) + 1, 0),
-            (by_source.bit_count() or len(self._products) + 1, 1),
-            (by_destination.bit_count() or len(self._products) + 1, 2),
-        )
-        way = min(ways)[1]
-        if way == 0:
-            for services, active in self._services.divide(product.services, by_services):
-                met = meet & ~by_services | active
-                yield _State(product._replace(services=services), met, in_source, in_destination, met)
-        elif way == 1:
-            for spans, active in self._source.divide(product.source, by_source):
-                met = meet & ~by_source | active
-                yield _State(product._replace(source=spans), met, met, in_destination, in_services)
-        else:
-            for spans, active in self._destination.divide(product.destination, by_destination):
-                met = meet & ~by_destination | active
-                yield _State(product._replace(destination=spans), met, in_source, met, in_services)
+        whole = meet & in_services
+        return [
+            _State(product._replace(services=part), met := whole | active, in_source, in_destination, met)
+            for part, active in self._services.divide(product.services, meet ^ whole)
+        ]
+
+    def _by_source(self, state: _State) -> list[_State]:
+        product, meet, in_source, in_destination, in_services = state
+        whole = meet & in_source
+        return [
+            _State(product._replace(source=part), met := whole | active, met, in_destination, in_services)
+            for part, active in self._source.divide(product.source, meet ^ whole)
+        ]
+
+    def _by_destination(self, state: _State) -> list[_State]:
+        product, meet, in_source, in_destination, in_services = state
+        whole = meet & in_destination
+        return [
+            _State(product._replace(destination=part), met := whole | active, in_source, met, in_services)
+            for part, active in self._destination.divide(product.destination, meet ^ whole)
+        ]
+
+
+def _many(pair: tuple[Entries, int]) -> int:
+    return pair[0].bit_count()
+
+
+def _second(pair: tuple[object, int]) -> int:
+    return pair[1]
+
+
+def _load(parts: Sequence[_State]) -> int:
+    return sum(part.meet.bit_count() + 1 for part in parts)
 
 
 def _less(spans: Spans, taken: Sequence[Spans]) -> Spans:

@@ -60,7 +60,7 @@ class Match(NamedTuple):
 class Unreachable(NamedTuple):
     """A line that no packet reaches, and earlier lines that together match all of its packets.
 
-    `covered_by` is ascending and none of it can be left out where it has at most 32 lines; empty when the
+    `covered_by` is ascending and none of it can be left out where it has at most 256 products; empty when the
     line matches no packet at all.
     """
 
@@ -157,8 +157,12 @@ class RuleList:
                     yield Decided(rest, self._line_of[entry])
         if self.default is action:
             for piece in _without(product, excluding):
-                for rest in self._index.rest_of(piece, read):
+                for rest in self.decided_by_default(piece, reading=reading):
                     yield Decided(rest, None)
+
+    def decided_by_default(self, product: Product, *, reading: Reading = Reading.MUST) -> Iterator[Product]:
+        """Yield disjoint products of what no line decides within a product."""
+        yield from self._index.rest_of(product, self.read(reading))
 
     def only_may_be_permitted_within(
         self, product: Product, *, excluding: RuleList | None = None

@@ -80,8 +80,8 @@ class ServiceUniverse:
         self._cuts = _Cuts(given)
         self.atoms: tuple[Service, ...] = tuple(self._cuts.atoms)
         self._known: dict[Service, ServiceSet] = dict(zip(given, self._cuts.masks, strict=True))
-        self._sizes = [atom.size() for atom in self.atoms]
-        self._counted: dict[ServiceSet, int] = {}
+        sizes = [atom.size() for atom in self.atoms]
+        self._sums = [_subset_sums(sizes[at : at + 8]) for at in range(0, len(sizes), 8)]
         self.everything: ServiceSet = (1 << len(self.atoms)) - 1
 
     def set_of(self, *services: Service) -> ServiceSet:
@@ -126,9 +126,8 @@ class ServiceUniverse:
 
     def count(self, services: ServiceSet) -> int:
         """Count the packets of a set, each (protocol, ports, flag octet, state) once."""
-        if services not in self._counted:
-            self._counted[services] = sum(self._sizes[at] for at in bits_of(services))
-        return self._counted[services]
+        octets = services.to_bytes(len(self._sums), "little")
+        return sum(sums[octet] for sums, octet in zip(self._sums, octets, strict=True))
 
     def boxes(self, services: ServiceSet) -> list[Service]:
         """Give disjoint boxes for people that make up a set: atoms joined greedily along each dimension."""
@@ -136,6 +135,14 @@ class ServiceUniverse:
         for field in ("states", "flags", "sport", "dport", "protocol"):
             boxes = _join(boxes, field)
         return boxes
+
+
+def _subset_sums(sizes: list[int]) -> list[int]:
+    """Give the sum of sizes for each octet of a service set: 8 times as fast as adding up atom by atom."""
+    sums = [0]
+    for size in sizes:
+        sums += [one + size for one in sums]
+    return sums
 
 
 def intersect_services(a: Service, b: Service) -> Service | None:

@@ -50,20 +50,34 @@ def intersect_spans(a: Spans, b: Spans) -> Spans:
 
 
 def subtract_spans(a: Spans, b: Spans) -> Spans:
-    """Give the numbers of a that are not in b."""
-    if len(b) > 4 * len(a):
-        b = intersect_spans(a, b)
+    """Give the numbers of a that are not in b; what b does not touch is copied in runs, not looked at."""
+    if not a:
+        return a
     left: list[Span] = []
-    for first, last in a:
-        start = first
-        at = _first_after(b, first)
-        while at < len(b) and b[at][0] <= last:
-            if b[at][0] > start:
-                left.append((start, b[at][0] - 1))
-            start = b[at][1] + 1
+    at, end, start = 0, len(a), a[0][0]
+    for place in range(_first_after(b, start), len(b)):
+        low, high = b[place]
+        if a[at][1] < low:
+            apart = _first_after(a, low)
+            left.append((start, a[at][1]))
+            left += a[at + 1 : apart]
+            at = apart
+            if at == end:
+                break
+            start = a[at][0]
+        while start <= high:
+            if start < low:
+                left.append((start, low - 1))
+            if a[at][1] > high:
+                start = high + 1
+                break
             at += 1
-        if start <= last:
-            left.append((start, last))
+            if at == end:
+                return tuple(left)
+            start = a[at][0]
+    if at < end:
+        left.append((start, a[at][1]))
+        left += a[at + 1 :]
     return tuple(left)
 
 

@@ -152,7 +152,10 @@ class AddressField:
 
 
 class ServiceField:
-    """The service sets of many entries: few differ, so that each distinct set is looked at once."""
+    """The service sets of many entries.
+
+    Narrow questions go to the entries of each atom, wide ones to the sets, of which few differ.
+    """
 
     def __init__(self, fields: Sequence[ServiceSet]) -> None:
         self._fields = fields
@@ -160,6 +163,10 @@ class ServiceField:
         for entry, services in enumerate(fields):
             gathered.setdefault(services, []).append(entry)
         self._distinct = [(services, _union_of([entries])) for services, entries in gathered.items()]
+        self._by_atom: dict[int, Entries] = {}
+        for services, entries in self._distinct:
+            for atom in bits_of(services):
+                self._by_atom[atom] = self._by_atom.get(atom, 0) | entries
         self._known: dict[ServiceSet, tuple[Entries, Entries]] = {}
         self._room = CACHED_BYTES // (len(fields) // 4 + 64)
 
@@ -168,6 +175,22 @@ class ServiceField:
         known = self._known.get(services)
         if known is not None:
             return known
+        if len(self._known) >= self._room:
+            self._known.clear()
+        few = 4 * services.bit_count() < len(self._distinct)
+        answer = self._ask_atoms(services) if few else self._ask_sets(services)
+        self._known[services] = answer
+        return answer
+
+    def _ask_atoms(self, services: ServiceSet) -> tuple[Entries, Entries]:
+        meet, contain = 0, -1
+        for atom in bits_of(services):
+            entries = self._by_atom.get(atom, 0)
+            meet |= entries
+            contain &= entries
+        return meet, contain
+
+    def _ask_sets(self, services: ServiceSet) -> tuple[Entries, Entries]:
         meet = contain = 0
         for one, entries in self._distinct:
             shared = one & services
@@ -175,9 +198,6 @@ class ServiceField:
                 meet |= entries
                 if shared == services:
                     contain |= entries
-        if len(self._known) >= self._room:
-            self._known.clear()
-        self._known[services] = meet, contain
         return meet, contain
 
     def divide(self, services: ServiceSet, partial: Entries) -> Iterator[tuple[ServiceSet, Entries]]:
