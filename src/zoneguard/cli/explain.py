@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ipaddress import ip_address
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -15,8 +16,8 @@ from zoneguard.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
+    from zoneguard.api.explaining import Answer
     from zoneguard.net.address import Address
     from zoneguard.policy.model import AllowedFlow, Policy
     from zoneguard.policy.verdict import Decision, Packet
@@ -27,12 +28,30 @@ _PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17, "gre": 47, "esp": 50, "ah": 51, "i
 @command(
     "explain",
     Text(
-        ja="1つの通信が方針で許可されているか、なぜそうなのかを説明します。",
-        en="Explain whether the policy allows one packet, and why.",
+        ja="通信が方針で許可されているか、なぜそうなのか、機器の設定を与えれば、どの行で通るかを説明します。",
+        en="Explain whether the policy allows a packet and why, and by which line each device given lets it pass.",
     ),
 )
-@option("--src", required=True, words=Text(ja="開始側のアドレス。", en="Address of who opens."))
-@option("--dst", required=True, words=Text(ja="応答側のアドレス。", en="Address of who answers."))
+@click.argument("exports", nargs=-1)
+@option("--src", words=Text(ja="開始側のアドレス。", en="Address of who opens."))
+@option("--dst", words=Text(ja="応答側のアドレス。", en="Address of who answers."))
+@option(
+    "--packets",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    words=Text(
+        ja="通信の一覧（CSV。見出し src,dst,proto,sport,dport,in-interface,expected）。結果もCSVで出します。",
+        en="A table of packets (CSV with the heading src,dst,proto,sport,dport,in-interface,expected); the answer "
+        "is CSV too.",
+    ),
+)
+@option(
+    "--in-interface",
+    "ingress",
+    default="",
+    metavar="NAME",
+    words=Text(ja="機器に入るインターフェイス。", en="The interface by which it comes into the devices."),
+)
 @option(
     "--proto",
     default="tcp",
@@ -64,8 +83,11 @@ _PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17, "gre": 47, "esp": 50, "ah": 51, "i
 def explain(
     ctx: click.Context,
     *,
-    src: str,
-    dst: str,
+    exports: tuple[str, ...],
+    src: str | None,
+    dst: str | None,
+    packets: Path | None,
+    ingress: str,
     proto: str,
     dport: int,
     vlan: int,
@@ -73,11 +95,21 @@ def explain(
 ) -> None:
     """Say zones, decision, the flow that allows or comes nearest, and what does not fit; exit 1 if forbidden."""
     from zoneguard import api
+    from zoneguard.api.explaining import Asked, Explainer
     from zoneguard.policy.load import load_policy
     from zoneguard.policy.verdict import VIOLATIONS, Decision, Packet, verdict
     from zoneguard.policy.zoning import Zoning
 
     lang = ctx.ensure_object(Options).lang
+    if packets is not None:
+        ctx.exit(int(_table(packets, exports, policy_path)))
+    if src is None or dst is None:
+        raise UsageError(
+            Text(
+                ja="--src と --dst を指定してください。多くの通信は --packets FILE.csv で一度に確かめられます。",
+                en="Give --src and --dst, or many packets at once with --packets FILE.csv.",
+            )
+        )
     orig, resp = _address("--src", src), _address("--dst", dst)
     protocol = _protocol(proto)
     policy = load_policy(policy_path or api.discover_policy())
@@ -104,12 +136,73 @@ def explain(
         told.append(_declared(flow, allows=ruling.decision is Decision.ALLOWED))
         if ruling.decision in VIOLATIONS:
             told += _misfits(flow, packet)
+    if exports:
+        asked = Asked(source=orig, destination=resp, protocol=protocol, dport=dport, ingress=ingress)
+        told += _devices(Explainer(policy, api.read_exports(exports, policy)).answer(asked))
     for sentence in told:
         click.echo(harmless(sentence.in_(lang)))
     if ruling.decision in VIOLATIONS:
         ctx.exit(int(ExitCode.FINDINGS))
     if ruling.decision is Decision.UNKNOWN:
         ctx.exit(int(ExitCode.INCONCLUSIVE))
+
+
+def _table(packets: Path, exports: tuple[str, ...], policy_path: Path | None) -> ExitCode:
+    """Answer a table of packets; 1 when one of them fares otherwise than its row expects, 4 when that is open."""
+    from zoneguard import api
+    from zoneguard.api.explaining import Explainer, agrees, read_packets, table
+    from zoneguard.policy.load import load_policy
+
+    policy = load_policy(policy_path or api.discover_policy())
+    explainer = Explainer(policy, api.read_exports(exports, policy) if exports else ())
+    answers = [explainer.answer(asked) for asked in read_packets(packets)]
+    click.echo(table(answers), nl=False)
+    against = [one for one in answers if not agrees(one)]
+    if any(one.permitted is not None for one in against):
+        return ExitCode.FINDINGS
+    return ExitCode.INCONCLUSIVE if against else ExitCode.CLEAN
+
+
+def _devices(answer: Answer) -> Iterator[Text]:
+    """Yield what each device does with the packet, by which line, and what is in doubt."""
+    from zoneguard.firewall.model import Action
+
+    if not answer.devices:
+        yield Text(
+            ja="与えられた機器のどれも、この2つのゾーンをつないでいません（devices: の interfaces を確かめてください）。",
+            en="None of the devices given joins these two zones (see `interfaces` under `devices:`).",
+        )
+    for one in answer.devices:
+        found = one.trace
+        way = f"{one.ingress or '*'} → {one.egress or '*'}"
+        word: dict[Action | None, tuple[str, str]] = {
+            Action.PERMIT: ("許可", "permits"),
+            Action.DENY: ("拒否", "denies"),
+            None: ("未確定", "may permit"),
+        }
+        ja, en = word[found.verdict]
+        places = [
+            f"{step.line.places[0].file}:{step.line.places[0].line} {step.line.places[0].text}"
+            for step in found.steps
+            if step.line is not None and step.line.places
+        ]
+        yield Text(
+            ja=f"{one.device}（{way}）: {ja}。決めた行: {found.decided_by}",
+            en=f"{one.device} ({way}) {en} it, by {found.decided_by}",
+        )
+        for place in places:
+            yield Text(ja=f"    {place}", en=f"    {place}")
+        for translation in found.translations:
+            yield Text(
+                ja=f"    アドレス変換: {translation.id}", en=f"    address translation: {translation.id}"
+            )
+        for step in found.steps:
+            for line in step.doubtful:
+                unknown = ", ".join(line.match.unknown)
+                yield Text(
+                    ja=f"    {line.id} は、読み取れない条件（{unknown}）しだいで先に一致します。",
+                    en=f"    {line.id} comes first if what is not understood ({unknown}) turns out so.",
+                )
 
 
 def _address(option_name: str, text: str) -> Address:

@@ -36,11 +36,16 @@ _OUT_OF_MEMORY = Text(
 
 COMMANDS: dict[str, Text] = {
     "check": Text(
-        ja="証拠（キャプチャ）を方針に照らして判定します。", en="Judge evidence (captures) by the policy."
+        ja="証拠（キャプチャ、機器の設定）を方針に照らして判定します。",
+        en="Judge evidence (captures, exports of devices) by the policy.",
+    ),
+    "diff": Text(
+        ja="機器の設定の変更前と変更後を比べます。",
+        en="Compare exports of a device before and after a change.",
     ),
     "explain": Text(
-        ja="1つの通信が方針で許可されているかを説明します。",
-        en="Explain whether the policy allows one packet, and why.",
+        ja="通信が方針で許可されているか、機器を通るかを説明します。",
+        en="Explain whether the policy allows a packet, and devices let it pass.",
     ),
     "flows": Text(ja="フロー表そのものを出力します。", en="Print the flow table itself."),
     "policy": Text(

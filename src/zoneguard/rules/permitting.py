@@ -12,6 +12,7 @@ from zoneguard.firewall.permit import Passage, Permitter, applies, entry_of, mee
 from zoneguard.firewall.trace import trace
 from zoneguard.net import rulelist
 from zoneguard.net.address import number_of, spans_of
+from zoneguard.net.cover import merged
 from zoneguard.net.product import UNUSED_PORT, Probe, Product, count, example_of
 from zoneguard.net.rulelist import RuleList
 from zoneguard.net.service import ALL_FLAGS, ConnectionState, Point, Service, ServiceUniverse
@@ -21,7 +22,7 @@ from zoneguard.policy.regions import allowed_regions, zone_spans
 from zoneguard.policy.verdict import root_zone
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from zoneguard.firewall.model import ParseResult, Ruleset
     from zoneguard.net.spans import Spans
@@ -116,9 +117,17 @@ def permissions(policy: Policy, results: Sequence[ParseResult]) -> tuple[Permiss
     spans = zone_spans(policy)
     regions = allowed_regions(policy, spans)
     return tuple(
-        _Device(policy, spans, regions, result, ruleset).permission()
+        Held(policy, spans, regions, result, ruleset).permission()
         for result in results
         for ruleset in result.rulesets
+    )
+
+
+def universe_of(rulesets: Iterable[Ruleset], regions: Iterable[Region]) -> ServiceUniverse:
+    """Make the universe in which rulesets and the policy's flows can be held against each other."""
+    named = [service for ruleset in rulesets for service in services_of(ruleset)]
+    return ServiceUniverse(
+        (*OPENING, *named, *(service for region in regions for service in _with_replies(region)))
     )
 
 
@@ -134,7 +143,9 @@ def device_of(policy: Policy, result: ParseResult, ruleset: Ruleset) -> Device |
     return alike[0] if len(alike) == 1 and len(policy.devices) == 1 else None
 
 
-class _Device:
+class Held:
+    """One ruleset held against the policy, in a universe that others may share."""
+
     def __init__(
         self,
         policy: Policy,
@@ -142,17 +153,13 @@ class _Device:
         regions: Sequence[Region],
         result: ParseResult,
         ruleset: Ruleset,
+        *,
+        universe: ServiceUniverse | None = None,
     ) -> None:
         self.policy, self.spans, self.regions = policy, spans, regions
         self.result, self.ruleset = result, ruleset
         self.device = device_of(policy, result, ruleset)
-        self.universe = ServiceUniverse(
-            (
-                *OPENING,
-                *services_of(ruleset),
-                *(service for region in regions for service in _with_replies(region)),
-            )
-        )
+        self.universe = universe or universe_of([ruleset], regions)
         self.permitter = Permitter(ruleset, self.universe)
         self.opening = self.universe.set_of(*OPENING)
         self.faces = self._faces()
@@ -217,13 +224,13 @@ class _Device:
         names |= {called: one.id for one in self.policy.zones for called in (one.name.ja, one.name.en)}
         return names.get(name) or names.get(name.lower())
 
-    def _facing(self, zone: str) -> tuple[str | None, ...]:
+    def facing(self, zone: str) -> tuple[str | None, ...]:
         if not self.faces:
             return (None,)
         found = tuple(name for name, zones in self.faces.items() if zone in zones)
         return found or tuple(name for name, zones in self.faces.items() if not zones)
 
-    def _pairs(self) -> Iterator[tuple[str, str]]:
+    def pairs(self) -> Iterator[tuple[str, str]]:
         for orig in self.spans:
             for resp in self.spans:
                 if orig != resp and self.spans[orig] and self.spans[resp] and not self._are_kin(orig, resp):
@@ -232,9 +239,9 @@ class _Device:
     def _are_kin(self, a: str, b: str) -> bool:
         return root_zone(self.policy, a) == root_zone(self.policy, b)
 
-    def _ways(self, orig: str, resp: str) -> Iterator[tuple[str | None, str | None]]:
-        for ingress in self._facing(orig):
-            for egress in self._facing(resp):
+    def ways(self, orig: str, resp: str) -> Iterator[tuple[str | None, str | None]]:
+        for ingress in self.facing(orig):
+            for egress in self.facing(resp):
                 if ingress is None or ingress != egress:
                     yield ingress, egress
 
@@ -252,7 +259,7 @@ class _Device:
             entries.append(rulelist.Line(action=Action.PERMIT, exact=tuple(one for one in products if one)))
         return RuleList(entries, self.universe)
 
-    def _asked(self, orig: str, resp: str) -> Product:
+    def asked(self, orig: str, resp: str) -> Product:
         """Give the packets of a pair as they come in: to the zone itself, or to what is translated into it."""
         destination = list(self.spans[resp])
         for step in self.ruleset.steps:
@@ -268,14 +275,14 @@ class _Device:
         return Product(self.spans[orig], spans_from(destination), self.opening)
 
     def _crossings(self) -> Iterator[Crossing]:
-        for orig, resp in self._pairs():
+        for orig, resp in self.pairs():
             groups: dict[tuple[object, ...], list[tuple[Passage, str | None, str | None]]] = {}
             complete = True
-            for ingress, egress in self._ways(orig, resp):
+            for ingress, egress in self.ways(orig, resp):
                 if not self.permitter.filters(ingress, egress):
                     continue  # told as an open way
                 passages = self.permitter.passages(
-                    self._asked(orig, resp), ingress, egress, towards=self.spans[resp], excluding=self.allowed
+                    self.asked(orig, resp), ingress, egress, towards=self.spans[resp], excluding=self.allowed
                 )
                 for number, one in enumerate(islice(passages, MOST_PASSAGES + 1)):
                     complete = complete and number < MOST_PASSAGES
@@ -293,7 +300,7 @@ class _Device:
         # The same packets may come by several pairs of interfaces: they count once, by the first.
         first = group[0]
         seen = [one for one, ingress, egress in group if (ingress, egress) == first[1:]]
-        products = [one.left._replace(source=one.entered.source) for one in seen]
+        products = merged(one.left._replace(source=one.entered.source) for one in seen)
         sizes = [count(product, self.universe) for product in products]
         widest = sorted(
             range(len(products)), key=lambda at: (-sizes[at], products[at].source, products[at].destination)
@@ -311,36 +318,36 @@ class _Device:
             translated=tuple(dict.fromkeys(one.id for passage in seen for one in passage.translations)),
             sure=first[0].sure,
             unknown=unknown,
-            widest=tuple(self._shown(products[at]) for at in widest[:SHOWN]),
+            widest=tuple(self.shown(products[at]) for at in widest[:SHOWN]),
             products=len(products),
             size=sum(sizes),
             complete=complete,
-            example=example_of(seen[widest[0]].entered, self.universe),
+            example=example_of(products[widest[0]], self.universe),
             ingress=first[1],
             egress=first[2],
         )
 
-    def _shown(self, product: Product) -> Shown:
+    def shown(self, product: Product) -> Shown:
         return Shown(product.source, product.destination, tuple(self.universe.boxes(product.services)))
 
     def _open_ways(self) -> Iterator[OpenWay]:
         if not self.ruleset.forwards:
             return
-        for orig, resp in self._pairs():
-            if not (self._is_placed(orig) and self._is_placed(resp)):
+        for orig, resp in self.pairs():
+            if not (self.is_placed(orig) and self.is_placed(resp)):
                 continue
-            for ingress, egress in self._ways(orig, resp):
+            for ingress, egress in self.ways(orig, resp):
                 if not self.permitter.filters(ingress, egress):
                     yield OpenWay(orig, resp, ingress, egress)
                     break
 
-    def _is_placed(self, zone: str) -> bool:
+    def is_placed(self, zone: str) -> bool:
         return any(zone in zones for zones in self.faces.values())
 
     # --- lines ------------------------------------------------------------------------------------------
 
     def _lines(self) -> Iterator[PairLine]:
-        pairs = [(orig, resp, tuple(self._ways(orig, resp))) for orig, resp in self._pairs()]
+        pairs = [(orig, resp, tuple(self.ways(orig, resp))) for orig, resp in self.pairs()]
         for step in self.ruleset.steps:
             if not isinstance(step, Filter):
                 continue
@@ -381,12 +388,12 @@ class _Device:
     def _denied_flows(self) -> Iterator[str]:
         for region, flow in zip(self.regions, self.policy.flows, strict=True):
             orig, resp = flow.source.zone, flow.destination.zone
-            if not (self._is_placed(orig) and self._is_placed(resp)) or orig == resp:
+            if not (self.is_placed(orig) and self.is_placed(resp)) or orig == resp:
                 continue
             product = Product(
                 region.source, region.destination, self.universe.set_of(*region.services) & self.opening
             )
-            ways = tuple(self._ways(orig, resp))
+            ways = tuple(self.ways(orig, resp))
             if (
                 product
                 and ways

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import fnmatch
-import hashlib
 from collections import Counter
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from zoneguard import __version__
+from zoneguard.api.exports import ExportRead, discover_policy, export_format, read_export
 from zoneguard.capture.metering import Metered
-from zoneguard.errors import ExitCode, InputRefusedError, why
+from zoneguard.errors import ExitCode, InputRefusedError
 from zoneguard.findings.finding import SEVERITY_ORDER, Severity, Verdict
 from zoneguard.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from zoneguard.capture.metering import Input
     from zoneguard.capture.metering import InputRead as CaptureRead
     from zoneguard.findings.finding import Finding
-    from zoneguard.firewall.model import ParseResult
     from zoneguard.net.flow import CaptureCoverage, FlowTable
     from zoneguard.policy.model import Policy
     from zoneguard.report.model import Coverage, InputRead, MatrixCell, Report, Summary
@@ -44,14 +43,6 @@ _INCONCLUSIVE = frozenset(
         "address claims beyond the bound",
     }
 )
-
-
-class ExportRead(NamedTuple):
-    """One export: what it said, its size in octets and its SHA-256."""
-
-    result: ParseResult
-    size: int
-    sha256: str
 
 
 def check(
@@ -84,8 +75,8 @@ def check(
     from zoneguard.rules.permitting import permissions
 
     policy = load_policy(policy_path or discover_policy())
-    gathered = gather(paths, is_export=lambda path: _export_format(path, policy) is not None)
-    results = [_parsed(path, policy) for path in gathered.exports]
+    gathered = gather(paths, is_export=lambda path: export_format(path, policy) is not None)
+    results = [read_export(path, policy) for path in gathered.exports]
     inputs = _inputs(gathered, policy)
     sensors = ("", *(sensor.id for sensor in policy.sensors))
     names = [str(one.path) if one.path is not None else "-" for one in inputs]
@@ -192,23 +183,6 @@ def _streamed(work: Callable[[Callable[[FlowTable], None]], Metered]) -> Iterato
                 yield block
 
 
-def discover_policy() -> Path:
-    """Find zones.yaml in this folder or above; raises InputRefusedError when there is none."""
-    from zoneguard.policy.load import find_policy
-
-    found = find_policy(Path.cwd())
-    if found is None:
-        raise InputRefusedError(
-            Text(
-                ja="zones.yamlがこのフォルダーにも上のフォルダーにもありません。--policyで指定するか、"
-                "「zoneguard policy init --model alpha」で作ってください。",
-                en="There is no zones.yaml in this folder or above; give one with --policy, or make one with "
-                "`zoneguard policy init --model alpha`.",
-            )
-        )
-    return found
-
-
 def _inputs(gathered: Gathered, policy: Policy) -> list[Input]:
     """Put each capture under the sensor whose file patterns it matches; captures of one sensor stay in order."""
     from zoneguard.capture.metering import Input
@@ -223,37 +197,6 @@ def _sensor_of(path: Path | None, policy: Policy) -> int:
         if any(fnmatch.fnmatch(path.name, glob) or path.match(glob) for glob in sensor.files):
             return index
     return 0
-
-
-def _export_format(path: Path, policy: Policy) -> str | None:
-    """Name the format of an export: as the policy declares it for this file, else by content."""
-    from zoneguard.firewall.parse import HEAD, format_of
-
-    for device in policy.devices:
-        if device.file is not None and device.format is not None and path.match(device.file):
-            return device.format
-    try:
-        with path.open("rb") as file:
-            found = format_of(file.read(HEAD))
-    except OSError:
-        return None
-    return found.name if found else None
-
-
-def _parsed(path: Path, policy: Policy) -> ExportRead:
-    from zoneguard.firewall.parse import parse
-
-    try:
-        octets = path.read_bytes()
-    except OSError as error:
-        raise InputRefusedError(
-            Text(
-                ja=f"{path}: 開けません（{why(error).ja}）。読み取りの権限を確かめてください。",
-                en=f"{path}: cannot be opened ({why(error).en}); check the permission to read it.",
-            )
-        ) from error
-    result = parse(str(path), octets, format_name=_export_format(path, policy))
-    return ExportRead(result, len(octets), hashlib.sha256(octets).hexdigest())
 
 
 def _refuse_if_nothing_was_read(metered: Metered) -> None:
