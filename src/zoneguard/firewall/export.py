@@ -66,6 +66,10 @@ class Export:
         if before is None or _ORDER[state] > _ORDER[before]:
             self._states[number - 1] = state
 
+    def is_marked(self, number: int) -> bool:
+        """Tell whether anything was stated of a line yet."""
+        return self._states[number - 1] is not None
+
     def fault(self, number: int, state: LineState, message: Text) -> None:
         """State that a line was not understood, and what follows from it."""
         self.mark(number, state)
