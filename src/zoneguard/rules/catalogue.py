@@ -34,7 +34,14 @@ from zoneguard.rules.hosts import (
     vlan_mismatch,
 )
 from zoneguard.rules.primary import primaries
-from zoneguard.rules.register import expired_approval, mac_mismatch, required_flow
+from zoneguard.rules.register import (
+    expired_approval,
+    mac_mismatch,
+    required_flow,
+    unused_permit,
+    wide_route,
+    wide_service,
+)
 from zoneguard.rules.sanitisation import sanitiser_bypass, screen_protocol, unsanitised_mail
 from zoneguard.rules.services import directory_crossing, dns_leak, infrastructure_leak
 from zoneguard.rules.tunnels import crossing_inside, ipv6_leak, unapproved_tunnel
@@ -59,8 +66,11 @@ CATALOGUE: tuple[Rule, ...] = (
     sanitiser_bypass.RULE,  # ZG-B01
     screen_protocol.RULE,  # ZG-B02
     unsanitised_mail.RULE,  # ZG-B04
+    wide_route.RULE,  # ZG-C01
+    wide_service.RULE,  # ZG-C02
     mac_mismatch.RULE,  # ZG-C03
     expired_approval.RULE,  # ZG-C04
+    unused_permit.RULE,  # ZG-C06
     required_flow.RULE,  # ZG-C07
     cloud_bypass.RULE,  # ZG-D03
     dual_homed_host.RULE,  # ZG-E01

@@ -113,7 +113,7 @@ def tell_lines(
         service=service,
         locators=locators(lines),
         device=permission.device,
-        line=", ".join(line.id for line in lines) if 0 < len(lines) <= _NAMED else None,
+        line=", ".join(dict.fromkeys(line.id for line in lines)) if 0 < len(lines) <= _NAMED else None,
         allowed_by=allowed_by,
         related=related,
     )

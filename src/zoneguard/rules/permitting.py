@@ -71,12 +71,13 @@ class Shown(NamedTuple):
 
 
 class OpenWay(NamedTuple):
-    """Two zones that a device joins with no filter in between."""
+    """Two zones that a device joins with no written line in between; `by` is what its maker has it do."""
 
     orig_zone: str
     resp_zone: str
     ingress: str | None
     egress: str | None
+    by: str = ""
 
 
 class Covered(NamedTuple):
@@ -286,6 +287,8 @@ class Held:
                 )
                 for number, one in enumerate(islice(passages, MOST_PASSAGES + 1)):
                     complete = complete and number < MOST_PASSAGES
+                    if _is_unwritten(one):
+                        continue
                     decisions = tuple(
                         (decision.filter.name, decision.line.id if decision.line else None)
                         for decision in one.decisions
@@ -337,9 +340,25 @@ class Held:
             if not (self.is_placed(orig) and self.is_placed(resp)):
                 continue
             for ingress, egress in self.ways(orig, resp):
-                if not self.permitter.filters(ingress, egress):
+                filters = self.permitter.filters(ingress, egress)
+                if not filters:
                     yield OpenWay(orig, resp, ingress, egress)
                     break
+                unwritten = next(self._unwritten(orig, resp, ingress, egress), None)
+                if unwritten is not None:
+                    yield OpenWay(orig, resp, ingress, egress, unwritten)
+                    break
+
+    def _unwritten(self, orig: str, resp: str, ingress: str | None, egress: str | None) -> Iterator[str]:
+        """Name what lets packets of a pair pass though no line says so: implicit lines and open defaults."""
+        passages = self.permitter.passages(
+            self.asked(orig, resp), ingress, egress, towards=self.spans[resp], excluding=self.allowed
+        )
+        for one in islice(passages, MOST_PASSAGES):
+            if one.sure and _is_unwritten(one):
+                yield ", ".join(
+                    decision.line.id if decision.line else decision.filter.name for decision in one.decisions
+                )
 
     def is_placed(self, zone: str) -> bool:
         return any(zone in zones for zones in self.faces.values())
@@ -352,7 +371,7 @@ class Held:
             if not isinstance(step, Filter):
                 continue
             for line in step.lines:
-                if line.action is not Action.PERMIT or not line.enabled or not line.match.services:
+                if line.action is not Action.PERMIT or not line.enabled or line.implicit:
                     continue
                 sources = {zone for zone, own in self.spans.items() if spans_meet(own, line.match.source)}
                 targets = {
@@ -400,6 +419,13 @@ class Held:
                 and not any(next(self.permitter.passages(product, *way), None) is not None for way in ways)
             ):
                 yield flow.id
+
+
+def _is_unwritten(passage: Passage) -> bool:
+    return all(
+        decision.line.implicit if decision.line is not None else not decision.filter.default_places
+        for decision in passage.decisions
+    )
 
 
 def _covers(wide: frozenset[str] | None, narrow: frozenset[str] | None) -> bool:

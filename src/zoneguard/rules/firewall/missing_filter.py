@@ -35,8 +35,17 @@ def check(evidence: Evidence) -> Iterator[Finding]:
                 permission,
                 Text(
                     ja=f"{permission.device} は、{orig.ja}から{resp.ja}への通信（{between}）を、"
-                    "フィルターを通さずに転送します。",
-                    en=f"{permission.device} forwards from {orig.en} to {resp.en} ({between}) through no filter at all.",
+                    + (
+                        f"書かれた行によらず、機器の既定の動作（{way.by}）で転送します。"
+                        if way.by
+                        else "フィルターを通さずに転送します。"
+                    ),
+                    en=f"{permission.device} forwards from {orig.en} to {resp.en} ({between}) "
+                    + (
+                        f"by no written line, but as it does by default ({way.by})."
+                        if way.by
+                        else "through no filter at all."
+                    ),
                 ),
                 verdict=Verdict.VIOLATED if principle is not None else Verdict.REVIEW,
                 severity=severity,

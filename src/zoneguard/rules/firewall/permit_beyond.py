@@ -53,7 +53,7 @@ def _tell(policy: Policy, permission: Permission, crossings: Sequence[Crossing])
     shown = first.widest[0]
     source, destination = spans_words(shown.source), spans_words(shown.destination)
     service = services_words(shown.services)
-    where = ", ".join(line_words(line) for line in first.lines)
+    where = ", ".join(dict.fromkeys(line_words(line) for line in first.lines))
     who = (
         Text(ja=f"{permission.device} の {where} は", en=f"{where} of {permission.device}")
         if first.lines

@@ -1,4 +1,4 @@
-"""ZG-C04: an approval has ended, or is about to."""
+"""ZG-C04: an approval has ended, or is about to; a line that says it is temporary is still there."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from zoneguard.findings.finding import Finding, Party, Severity, Verdict
+from zoneguard.firewall.eras import dates_in, temporary_words
 from zoneguard.rules.base import Rule
+from zoneguard.rules.permitted import line_words, tell_lines
 from zoneguard.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from zoneguard.firewall.model import Line
     from zoneguard.rules.evidence import Evidence
 
 
@@ -19,6 +22,70 @@ _SOON = 30  # days
 
 
 def check(evidence: Evidence) -> Iterator[Finding]:
+    """Yield approvals and permitting lines whose time is over, or nearly, and lines that call themselves temporary."""
+    yield from _approvals(evidence)
+    for permission in evidence.permissions:
+        for one in permission.lines:
+            told = _line(one.line, date.fromisoformat(evidence.today))
+            if told is not None:
+                verdict, severity, fact = told
+                name = line_words(one.line)
+                yield tell_lines(
+                    RULE,
+                    permission,
+                    Text(
+                        ja=f"{permission.device} の {name} は、{fact.ja}",
+                        en=f"{name} of {permission.device} {fact.en}",
+                    ),
+                    lines=(one.line,),
+                    verdict=verdict,
+                    severity=severity,
+                    name="expired-line",
+                    zones=one.pairs[0],
+                )
+
+
+def _line(line: Line, today: date) -> tuple[Verdict, Severity, Text] | None:
+    """Tell what is over about a permitting line: its schedule, the end its comment names, or its being temporary."""
+    said = f"{line.name} {line.comment}"
+    until = line.expires or max((one.day for one in dates_in(said) if one.is_end), default=None)
+    if until is not None and until < today:
+        if line.expires is not None and line.expires == until:
+            fact = Text(
+                ja=f"期限 {until.isoformat()} を過ぎて残っています。",
+                en=f"has stayed beyond its end, {until.isoformat()}.",
+            )
+        else:
+            fact = Text(
+                ja=f"コメントが示す期限 {until.isoformat()} を過ぎても有効です。",
+                en=f"is still in force, though its comment names {until.isoformat()} as its end.",
+            )
+        return Verdict.VIOLATED, Severity.HIGH, fact
+    if until is not None and (until - today).days <= _SOON:
+        left = (until - today).days
+        return (
+            Verdict.REVIEW,
+            Severity.INFO,
+            Text(
+                ja=f"期限 {until.isoformat()} まであと {left} 日です。",
+                en=f"ends on {until.isoformat()}, in {left} days.",
+            ),
+        )
+    words = temporary_words(said)
+    if until is None and words:
+        listed = "、".join(words)
+        return (
+            Verdict.REVIEW,
+            Severity.MEDIUM,
+            Text(
+                ja=f"「{listed}」と記されていますが、期限がありません。",
+                en=f"calls itself temporary ({', '.join(words)}) and names no end.",
+            ),
+        )
+    return None
+
+
+def _approvals(evidence: Evidence) -> Iterator[Finding]:
     """Yield every flow whose approval ended before today or ends within 30 days; the last day still counts."""
     today = date.fromisoformat(evidence.today)
     for flow in evidence.policy.flows:
