@@ -28,6 +28,7 @@ class Format(NamedTuple):
 
 # Each of them needs Format, so it stands above.
 from zoneguard.firewall.vendors.csv import FORMAT as CSV  # noqa: E402
+from zoneguard.firewall.vendors.nec_ix import FORMAT as NEC_IX  # noqa: E402
 from zoneguard.firewall.vendors.yamaha import FORMAT as YAMAHA  # noqa: E402
 
-FORMATS: tuple[Format, ...] = (CSV, YAMAHA)
+FORMATS: tuple[Format, ...] = (CSV, NEC_IX, YAMAHA)
