@@ -308,3 +308,9 @@ def test_the_sample_with_mistakes_permits_what_its_readme_says() -> None:
     assert asked_of("mistakes.txt", ("lan1/1", "lan2/2", "172.16.10.30", "192.168.250.10", 23)) is PERMIT
     assert asked_of("mistakes.txt", ("lan2/1", "lan1/2", "192.168.10.9", "172.16.20.9", 3389)) is PERMIT
     assert asked_of("mistakes.txt", ("lan2/2", "lan1/1", "192.0.2.9", "192.168.250.1", 8443)) is PERMIT
+
+
+def test_a_line_that_is_no_command_is_said() -> None:
+    result = read("frobnicate lan1\n")
+    assert [fault.state for fault in result.faults] == [LineState.UNKNOWN]
+    assert result.states[-1] is LineState.UNKNOWN

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from zoneguard.firewall.export import REDACTED
 from zoneguard.firewall.model import LineState
+from zoneguard.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from zoneguard.firewall.export import Export
 
 COLUMNS = 80  # of a console, unless `console columns` says otherwise
+MOST_PIECES = 64  # lines of one command: more than its longest list takes
 
 
 class Command(NamedTuple):
@@ -44,6 +46,8 @@ def commands_of(export: Export) -> Iterator[Command]:
             stripped = text.strip()
             if _is_silent(stripped):
                 export.mark(at + 1, LineState.IRRELEVANT)
+            else:
+                export.fault(at + 1, LineState.UNKNOWN, _no_command(stripped))
             if stripped.startswith("#"):
                 remarks.append(stripped.lstrip("# \t"))
             else:
@@ -51,13 +55,23 @@ def commands_of(export: Export) -> Iterator[Command]:
             at += 1
             continue
         end, pieces = at + 1, [text]
-        while end < len(export.lines) and _continues(export.lines[end], pieces[-1], pieces[0]):
+        while end < min(at + MOST_PIECES, len(export.lines)) and _continues(
+            export.lines[end], pieces[-1], pieces[0]
+        ):
             pieces.append(export.lines[end].rstrip("\r"))
             end += 1
         words, unsure = _joined(pieces, columns, known)
         yield Command(at + 1, end, words, " ".join(remarks[-5:]), unsure)
         remarks = []
         at = end
+
+
+def _no_command(text: str) -> Text:
+    shown = text if len(text) <= 40 else text[:39] + "…"
+    return Text(
+        ja=f"「{shown}」はこのルーターのコマンドとして知られていません。パケットに関わるかどうかは分かりません。",
+        en=f"`{shown}` is no command of this router that is known; whether it bears on packets is not known.",
+    )
 
 
 def begins_command(line: str) -> bool:
@@ -116,7 +130,7 @@ def _joined(pieces: list[str], columns: int, known: frozenset[str]) -> tuple[lis
     for before, piece in pairwise(pieces):
         glued, spaced = text + piece, text.rstrip() + " " + piece.lstrip()
         full = _width(before) == columns
-        if " secure filter " in pieces[0] and text[-1:].isdigit() and piece[:1].isdigit():
+        if " secure filter " in pieces[0] and text[-1:].isdecimal() and piece[:1].isdecimal():
             cut = _names(text.split()[-1] + piece.split()[0], known)
             apart = _names(text.split()[-1], known) and _names(piece.split()[0], known)
             unsure = unsure or (cut and apart and not full)

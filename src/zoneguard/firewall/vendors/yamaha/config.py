@@ -129,13 +129,13 @@ class Config:
 
     def _filter(self, command: Command, family: str, rest: list[str]) -> LineState:
         place = self._place(command)
-        if rest[0].isdigit() and len(rest) > 2:
+        if rest[0].isdecimal() and len(rest) > 2:
             static = static_of(family, rest, place, command.remark)
             if static is None:
                 return LineState.UNKNOWN
             self.statics[family][rest[0]] = static
             return LineState.PARSED
-        if rest[0] == "dynamic" and len(rest) > 4 and rest[1].isdigit():
+        if rest[0] == "dynamic" and len(rest) > 4 and rest[1].isdecimal():
             self.dynamics[family][rest[1]] = Pending(rest[1:], place, command.remark)
             return LineState.PARSED
         if rest[0] == "set" and len(rest) > 3:
@@ -223,7 +223,7 @@ class Config:
         first, rest = words[0], words[1:]
         if first == "description" and len(rest) > 1:
             name = self._interface(rest[0])
-            at = 2 if name == rest[0] and rest[0] in ("pp", "tunnel") and rest[1].isdigit() else 1
+            at = 2 if name == rest[0] and rest[0] in ("pp", "tunnel") and rest[1].isdecimal() else 1
             self.descriptions[f"{rest[0]} {rest[1]}" if at == 2 else name] = " ".join(rest[at:]).strip('"')
             return LineState.PARSED
         if first == "vlan" and len(rest) > 1 and rest[1] == "802.1q":
