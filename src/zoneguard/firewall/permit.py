@@ -8,15 +8,17 @@ from zoneguard.firewall.model import Filter, Rewrite
 from zoneguard.net import rulelist
 from zoneguard.net.product import Product, intersect, subtract_all
 from zoneguard.net.rulelist import RuleList
-from zoneguard.net.service import Service, ServiceUniverse, intersect_services
 from zoneguard.net.spans import intersect_spans
+from zoneguard.net.translation import Side, back, moved_services, translate
+from zoneguard.net.translation import Translation as Moved
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from zoneguard.firewall.model import Line, Mapping, Match, Ruleset, Translation
-    from zoneguard.net.service import ServiceSet
+    from zoneguard.firewall.model import Line, Match, Ruleset, Translation
+    from zoneguard.net.service import Service, ServiceUniverse
     from zoneguard.net.spans import Spans
+    from zoneguard.net.translation import Translated
 
 
 class Decision(NamedTuple):
@@ -38,19 +40,20 @@ class Passage(NamedTuple):
     decisions: tuple[Decision, ...]
     translations: tuple[Translation, ...]
     sure: bool
+    trail: tuple[tuple[Translated, Moved], ...] = ()  # what was translated on the way, to find the way back
 
 
-def services_of(ruleset: Ruleset) -> Iterator[Service]:
-    """Yield every service that the ruleset tells apart, also those that its translations make."""
-    for step in ruleset.steps:
-        if isinstance(step, Filter):
-            for line in step.lines:
-                yield from line.match.services
-        else:
-            for translation in step.translations:
-                yield from translation.match.services
-                for service in translation.match.services:
-                    yield from _translated_boxes(service, translation)
+def services_of(rulesets: Iterable[Ruleset], *, beside: Iterable[Service] = ()) -> set[Service]:
+    """Give every service that rulesets tell apart, `beside` included, with the cuts that moved ports carry over."""
+    named = set(beside)
+    moved: list[Moved] = []
+    for ruleset in rulesets:
+        for step in ruleset.steps:
+            for one in step.lines if isinstance(step, Filter) else step.translations:
+                named.update(one.match.services)
+            if isinstance(step, Rewrite):
+                moved += [part for one in step.translations for parts in _moves(one) for part in parts]
+    return moved_services(named, moved)
 
 
 class Permitter:
@@ -187,39 +190,24 @@ class Permitter:
                 for product in products:
                     taken = intersect(here, product)
                     if taken:
-                        yield self._translated(_cut(passage, taken), translation)
+                        yield from self._translated(_cut(passage, taken), translation)
             if not translation.match.unknown:
                 rest = list(subtract_all(rest, products))
         for here in rest:
             yield _cut(passage, here)
 
-    def _translated(self, passage: Passage, translation: Translation) -> Passage:
-        left, sure = passage.left, passage.sure and not translation.match.unknown
-        if translation.source is not None:  # which address of a pool is taken asks nothing of what passes
-            left = left._replace(
-                source=map_spans(left.source, translation.match.source, translation.source)[0]
-            )
-        if translation.destination is not None:
-            mapping = translation.destination
-            mapped, exact = map_spans(left.destination, translation.match.destination, mapping)
-            left, sure = left._replace(destination=mapped), sure and exact
-            if mapping.port is not None:
-                left = left._replace(services=self._mapped_services(left.services, translation))
-        return passage._replace(left=left, translations=(*passage.translations, translation), sure=sure)
-
-    def _mapped_services(self, services: ServiceSet, translation: Translation) -> ServiceSet:
-        boxes = [
-            made
-            for box in self.universe.boxes(services)
-            for service in translation.match.services
-            if (shared := intersect_services(box, service)) is not None
-            for made in _translated_boxes(shared, translation)
-        ]
-        found = 0
-        for at, atom in enumerate(self.universe.atoms):
-            if any(intersect_services(atom, box) is not None for box in boxes):
-                found |= 1 << at
-        return found
+    def _translated(self, passage: Passage, translation: Translation) -> Iterator[Passage]:
+        sure = passage.sure and not translation.match.unknown
+        pending = [passage._replace(translations=(*passage.translations, translation), sure=sure)]
+        for moves in _moves(translation):
+            pending = [
+                made
+                for one in pending
+                for move in moves
+                for part in translate(one.left, move, self.universe)
+                for made in [_moved(one, part, move)]
+            ]
+        yield from pending
 
 
 def applies(step: Filter, ingress: str | None, egress: str | None) -> bool:
@@ -236,25 +224,36 @@ def meets(match: Match, ingress: str | None, egress: str | None) -> bool:
     )
 
 
-def map_spans(spans: Spans, matched: Spans, mapping: Mapping) -> tuple[Spans, bool]:
-    """Translate addresses; False when one of several is taken and it is not known which."""
-    if mapping.address is None:
-        return spans, True
-    first, last = mapping.address
-    if first == last:
-        return ((first, first),), True
-    if len(matched) == 1 and matched[0][1] - matched[0][0] == last - first:
-        shift = first - matched[0][0]
-        return tuple((one + shift, other + shift) for one, other in spans), True
-    return (mapping.address,), False
+def _moves(translation: Translation) -> Iterator[list[Moved]]:
+    """Take a translation apart: for each mapping, its single spans and ports, each taking its own packets."""
+    match = translation.match
+    for side, mapping, spans in (
+        (Side.SOURCE, translation.source, match.source),
+        (Side.DESTINATION, translation.destination, match.destination),
+    ):
+        if mapping is None:
+            continue
+        ports = sorted({one.sport if side is Side.SOURCE else one.dport for one in match.services})
+        yield [
+            Moved(
+                side=side,
+                before=span,
+                after=mapping.address or span,
+                ports=(port, mapping.port) if mapping.port is not None and port is not None else None,
+                is_pool=mapping.address is not None
+                and len(spans) > 1
+                and mapping.address[0] != mapping.address[1],
+            )
+            for span in spans
+            for port in (ports if mapping.port is not None else [None])
+        ]
 
 
-def _translated_boxes(service: Service, translation: Translation) -> Iterator[Service]:
-    mapping = translation.destination
-    if mapping is None or mapping.port is None:
-        yield service
-    else:
-        yield service._replace(dport=mapping.port)
+def _moved(passage: Passage, part: Translated, move: Moved) -> Passage:
+    cut = _cut(passage, part.before)
+    # Which address of a source pool is taken asks nothing of what passes, unless a later filter asks for it.
+    sure = cut.sure and (part.exact or move.side is Side.SOURCE)
+    return cut._replace(left=part.after, sure=sure, trail=(*cut.trail, (part, move)))
 
 
 def entry_of(line: Line, universe: ServiceUniverse) -> rulelist.Line:
@@ -274,28 +273,27 @@ def _products(match: Match, universe: ServiceUniverse) -> Iterator[Product]:
 
 
 def _cut(passage: Passage, left: Product) -> Passage:
-    """Narrow packets at the point where they are now, and as they came in by the same amount where that is known."""
-    entered = passage.entered
-    if passage.entered == passage.left or not any(
-        one.destination or one.source for one in passage.translations
-    ):
-        entered = left
-    else:
-        if not any(one.source for one in passage.translations):
-            entered = entered._replace(source=left.source)
-        if not any(one.destination for one in passage.translations):
-            entered = entered._replace(destination=left.destination, services=left.services)
+    """Narrow packets at the point where they are now, and as they came in by the way back."""
+    entered = left
+    for part, move in reversed(passage.trail):
+        entered = back(entered, part, move)
     return passage._replace(entered=entered, left=left)
 
 
 def _narrowed(passage: Passage, left: Product, decision: Decision, *, sure: bool) -> Passage:
     cut = _cut(passage, left)
-    return cut._replace(decisions=(*cut.decisions, decision), sure=sure)
+    picked = left.source != passage.left.source and any(
+        not part.exact and move.side is Side.SOURCE for part, move in passage.trail
+    )
+    return cut._replace(decisions=(*cut.decisions, decision), sure=sure and not picked)
 
 
 def _takes_one_of_many(translation: Translation) -> bool:
-    mapping = translation.destination
-    return mapping is not None and not map_spans((), translation.match.destination, mapping)[1]
+    return any(
+        move.is_pool or (move.after[1] - move.after[0] not in (0, move.before[1] - move.before[0]))
+        for moves in _moves(translation)
+        for move in moves
+    )
 
 
 def _towards(passage: Passage, destinations: Spans | None) -> Passage:
@@ -305,18 +303,14 @@ def _towards(passage: Passage, destinations: Spans | None) -> Passage:
     return _cut(passage, left)
 
 
-def _without(passage: Passage, excluding: RuleList | None) -> Iterable[Passage]:
+def _without(passage: Passage, excluding: RuleList | None) -> Iterator[Passage]:
     """Take out what is excluded, by the source as it came in and the destination as it leaves."""
     if not passage.left:
-        return ()
+        return
     if excluding is None:
-        return (passage,)
-    seen = passage.left._replace(source=passage.entered.source)
-    return (
-        _cut(passage, passage.left._replace(destination=rest.destination, services=rest.services))._replace(
-            entered=passage.entered._replace(source=rest.source)
-        )
-        if passage.translations
-        else passage._replace(entered=rest, left=rest)
-        for rest in excluding.unmatched(seen)
-    )
+        yield passage
+        return
+    source = passage.left.source
+    for rest in excluding.unmatched(passage.left._replace(source=passage.entered.source)):
+        cut = _cut(passage, rest if not passage.trail else rest._replace(source=source))
+        yield cut._replace(entered=intersect(cut.entered, cut.entered._replace(source=rest.source)))

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from zoneguard.firewall.model import Action, Filter
-from zoneguard.firewall.permit import applies, map_spans, meets
+from zoneguard.firewall.permit import applies, meets
 from zoneguard.net.spans import spans_within
 
 if TYPE_CHECKING:
     from zoneguard.firewall.model import Line, Match, Ruleset, Translation
+    from zoneguard.net.address import Span
     from zoneguard.net.product import Probe
     from zoneguard.net.service import Point, Service
 
@@ -111,16 +112,27 @@ def _served(service: Service, point: Point) -> bool:
 
 
 def _translated(probe: Probe, translation: Translation) -> tuple[Probe, bool]:
+    """Give the packet as it goes on, and whether that is known: of a pool its first address stands for all."""
     sure = True
+    match = translation.match
     if translation.destination is not None:
         mapping = translation.destination
-        here = ((probe.destination, probe.destination),)
-        mapped, exact = map_spans(here, translation.match.destination, mapping)
-        probe, sure = probe._replace(destination=mapped[0][0]), sure and exact
-        if mapping.port is not None:
-            probe = probe._replace(service=probe.service._replace(dport=mapping.port[0]))
-            sure = sure and mapping.port[0] == mapping.port[1]
+        number, exact = _mapped(probe.destination, match.destination, mapping.address)
+        port, known = _mapped(probe.service.dport, tuple(one.dport for one in match.services), mapping.port)
+        probe = probe._replace(destination=number, service=probe.service._replace(dport=port))
+        sure = exact and known
     if translation.source is not None:
-        here = ((probe.source, probe.source),)
-        probe = probe._replace(source=map_spans(here, translation.match.source, translation.source)[0][0][0])
+        number, _ = _mapped(probe.source, match.source, translation.source.address)
+        probe = probe._replace(source=number)
     return probe, sure
+
+
+def _mapped(number: int, matched: tuple[Span, ...], target: Span | None) -> tuple[int, bool]:
+    if target is None:
+        return number, True
+    if target[0] == target[1]:
+        return target[0], True
+    for first, last in matched:
+        if first <= number <= last and last - first == target[1] - target[0] and len(matched) == 1:
+            return number - first + target[0], True
+    return target[0], False

@@ -126,10 +126,8 @@ def permissions(policy: Policy, results: Sequence[ParseResult]) -> tuple[Permiss
 
 def universe_of(rulesets: Iterable[Ruleset], regions: Iterable[Region]) -> ServiceUniverse:
     """Make the universe in which rulesets and the policy's flows can be held against each other."""
-    named = [service for ruleset in rulesets for service in services_of(ruleset)]
-    return ServiceUniverse(
-        (*OPENING, *named, *(service for region in regions for service in _with_replies(region)))
-    )
+    beside = [*OPENING, *(service for region in regions for service in _with_replies(region))]
+    return ServiceUniverse(services_of(rulesets, beside=beside))
 
 
 def device_of(policy: Policy, result: ParseResult, ruleset: Ruleset) -> Device | None:

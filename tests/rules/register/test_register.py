@@ -9,7 +9,7 @@ from zoneguard.rules.catalogue import judge
 from zoneguard.rules.evidence import Decision
 
 OWN, OTHER, VIRTUAL = 0x021010000051, 0x021010000099, 0x00005E000107
-ELTAX = allowed("SP-05", end("mynumber", MN, macs=(OWN,)), end("ext_lgwan"), 443, kind=FlowKind.TOKUTEI)
+ELTAX = allowed("SP-05", end("mynumber", MN, macs=(OWN,)), end("ext_lgwan", ASP), 443, kind=FlowKind.TOKUTEI)
 
 
 def eltax(mac, **more):
