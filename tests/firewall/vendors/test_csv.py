@@ -415,3 +415,19 @@ def test_the_sample_with_mistakes_has_each_where_its_readme_says() -> None:
     assert lines[14].match.unknown
     assert lines[15].action is Action.DENY
     assert [fault.state for fault in result.faults] == [LineState.UNSUPPORTED, LineState.UNKNOWN]
+
+
+def test_a_row_for_everything_else_that_is_not_the_last_leaves_nothing_below_it() -> None:
+    text = DENY + HEAD + "1,any,any,any,any,拒否,,その他\n2,10.0.0.1,any,tcp,443,許可,,\n"
+    assert decides(text, "10.0.0.1", "10.0.0.2") == (Action.DENY, "No. 1")
+
+
+def test_a_row_that_merged_cells_left_nearly_blank_may_be_anything() -> None:
+    text = DENY + HEAD + "1,10.0.0.1,any,tcp,443,許可,,\n,10.0.0.9,,,,,,\n"
+    assert decides(text, "10.0.0.9", "10.0.0.2")[0] is None
+    assert read(text).states[3] is LineState.UNKNOWN
+
+
+def test_the_action_of_a_whole_list_is_no_default() -> None:
+    with pytest.raises(InputRefusedError):
+        read("# action: permit\n送信元,宛先,サービス,備考\n10.0.0.1,any,HTTPS,\n－,－,－,その他\n")

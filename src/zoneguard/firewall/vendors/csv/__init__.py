@@ -19,6 +19,13 @@ if TYPE_CHECKING:
     from zoneguard.firewall.vendors.csv.table import Header, Record
 
 REMARKS = ("#", "※", "＃", "注", "*", "＊", "//")
+TITLE_MARKS = "■□●○◆◇▼▲★【〔［[<＜"
+DECIDING = frozenset(
+    (
+        Column.ACTION, Column.DESTINATION, Column.DESTINATION_ZONE, Column.DPORT, Column.PROTOCOL, Column.SERVICE,
+        Column.SOURCE, Column.SOURCE_ZONE, Column.SPORT,
+    )
+)  # fmt: skip
 
 
 def _recognises(head: str) -> int:
@@ -43,7 +50,7 @@ def _parse(export: Export) -> tuple[Ruleset, ...]:
             _mark(export, record, LineState.PARSED)
         if record.first == header.record.first:
             _mark(export, record, LineState.PARSED)
-        elif record.first > header.record.first and _is_row(record):
+        elif record.first > header.record.first and _is_row(record, header):
             body.append(record)
     _say_unknown_columns(export, header)
     rows = Rows(export, header, action=_action_given(export, header, given))
@@ -53,12 +60,18 @@ def _parse(export: Export) -> tuple[Ruleset, ...]:
     return (Ruleset(device=device, format=FORMAT.name, steps=(filter_,), interfaces=interfaces),)
 
 
-def _is_row(record: Record) -> bool:
-    """Tell rows of the table from remarks, section titles and a header that is repeated on each page."""
-    filled = [cell.strip() for cell in record.cells if cell.strip()]
-    if not filled or filled[0].startswith(REMARKS) or is_header(tuple(map(column_of, record.cells))):
+def _is_row(record: Record, header: Header) -> bool:
+    """Tell rows of the table from remarks, section titles and a header that is repeated on each page.
+
+    One cell alone is a title, unless it stands in a column that decides: merged cells leave such rows behind.
+    """
+    filled = [(at, cell.strip()) for at, cell in enumerate(record.cells) if cell.strip()]
+    if not filled or filled[0][1].startswith(REMARKS) or is_header(tuple(map(column_of, record.cells))):
         return False
-    return len(filled) > 1 or REDACTED in filled[0]
+    if len(filled) > 1 or REDACTED in filled[0][1]:
+        return True
+    at, cell = filled[0]
+    return at < len(header.columns) and header.columns[at] in DECIDING and cell[0] not in TITLE_MARKS
 
 
 def _filter(export: Export, rows: Rows, body: list[Record], given: dict[str, tuple[str, Record]]) -> Filter:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from ipaddress import IPv4Address, ip_address, ip_network
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -40,6 +41,7 @@ def values_of(cell: str) -> list[str]:
     ]
 
 
+@lru_cache(maxsize=4096)  # the same few cells fill a column
 def addresses_of(cell: str) -> Addresses:
     """Read a cell of addresses: networks, ranges, several of them, or all but one."""
     if is_any(cell):
@@ -111,6 +113,7 @@ def _range(first: str, last: str) -> Spans | None:
     return ((number_of(low), number_of(high)),)
 
 
+@lru_cache(maxsize=4096)
 def services_of(protocol: str, port: str, source_port: str, service: str) -> Services:
     """Read the four cells that may say the service; a blank one says nothing.
 

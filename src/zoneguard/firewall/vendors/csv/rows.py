@@ -64,9 +64,16 @@ class Rows:
         order = _number(cells.one(Column.ORDER))
         log = switch_of(cells.one(Column.LOG)) if cells.has(Column.LOG) else None
         action = action_of(cells.one(Column.ACTION)) if cells.has(Column.ACTION) else self._action
-        if action and self._is_default(cells):
-            return Row(record, (), order, is_default=True, action=action, log=log)
+        is_default = self._is_default(cells)
+        if action and is_default and cells.has(Column.ACTION):
+            # One that is not the last row is a line like any other, which leaves nothing for those below it.
+            everything = Line(
+                id=self._name(cells, record), action=action, match=Match(), places=(export.place(record.first),), log=log
+            )  # fmt: skip
+            return Row(record, (everything,), order, is_default=True, action=action, log=log)
         unclear = [*self._unclear(cells, record)]
+        if is_default:
+            unclear.append("everything else, without an action of its own")
         enabled = self._enabled(cells, unclear)
         match = self._match(cells, unclear)
         begins, expires = self._dates(cells, record)

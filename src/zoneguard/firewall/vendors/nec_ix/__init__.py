@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from zoneguard.firewall.model import Place, Step
     from zoneguard.firewall.vendors.nec_ix.config import Applied
 
-MOST_LINES = 1_000_000  # of all filters together, an entry counted for each filter that names its list
+MOST_LINES = 300_000  # of all filters together, an entry counted for each filter that names its list
 _UNSURE = ("NAPT before or behind the filter",)
 
 

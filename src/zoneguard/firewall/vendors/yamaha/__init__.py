@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from zoneguard.firewall.vendors.yamaha.filters import Dynamic
     from zoneguard.net.spans import Spans
 
-MOST_LINES = 1_000_000  # of all lists together, a filter counted for each list that names it
+MOST_LINES = 300_000  # of all lists together, a filter counted for each list that names it
 
 
 def _recognises(head: str) -> int:

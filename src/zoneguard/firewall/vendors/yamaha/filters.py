@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from zoneguard.net.spans import Spans
 
 ANY_V6 = subtract_spans(ANYWHERE, ANY_V4)
+MOST_PORT_PAIRS = 4096  # of one filter; a router takes lists of ten or so
 _OPEN = int(ConnectionState.ESTABLISHED | ConnectionState.RELATED)
 
 
@@ -115,7 +116,13 @@ def services_of(protocols: str, sports: str, dports: str, unknown: list[str]) ->
             return (Service(),)
         source, destination = _ports(sports), _ports(dports)
         ported = all(base.protocol in ((6, 6), (17, 17), (132, 132), (136, 136)) for base in bases)
-        if source is None or destination is None or (not ported and (sports, dports) != ("*", "*")):
+        too_many = len(source or ()) * len(destination or ()) > MOST_PORT_PAIRS
+        if (
+            source is None
+            or destination is None
+            or too_many
+            or (not ported and (sports, dports) != ("*", "*"))
+        ):
             unknown.append(f"ports {sports} {dports}")
             source, destination = [ALL_PORTS], [ALL_PORTS]
         found += [
