@@ -73,6 +73,7 @@ def _header(report: Report, width: int) -> Iterator[tuple[str, str]]:
     lang, zone = report.lang, time_zone(report.policy.timezone)
     period = observed_period(report)
     none = Text(ja="パケットなし", en="no packets").in_(lang)
+    observed = f"{short(period[0], zone)} – {short(period[1], zone)}" if period else none
     title = Text(ja="ネットワーク分離 検証報告", en="Network separation report").in_(lang)
     yield "#", f"{title} — {report.tool.name} {report.tool.version}"
     yield "", ""
@@ -82,10 +83,7 @@ def _header(report: Report, width: int) -> Iterator[tuple[str, str]]:
             Text(ja="方針", en="Policy").in_(lang),
             f"{report.policy.path} ({report.policy.model}, sha256 {report.policy.sha256[:12]})",
         ),
-        (
-            Text(ja="観測期間", en="Observed").in_(lang),
-            f"{short(period[0], zone)} – {short(period[1], zone)}" if period else none,
-        ),
+        *(((Text(ja="観測期間", en="Observed").in_(lang), observed),) if _has_captures(report) else ()),
         (Text(ja="作成", en="Generated").in_(lang), short(report.generated, zone)),
     ]
     rows += [
@@ -113,6 +111,8 @@ def _input(one: InputRead, lang: Lang) -> str:
 
 def _matrix(report: Report, width: int) -> Iterator[tuple[str, str]]:
     lang = report.lang
+    if not _has_captures(report):
+        return
     yield from _heading(Text(ja="ゾーン間の通信", en="Between the zones").in_(lang))
     if not report.matrix:
         yield "", Text(ja="ゾーン間の通信は観測されませんでした。", en="Nothing was observed.").in_(lang)
@@ -184,6 +184,13 @@ def _unverifiable(report: Report, width: int) -> Iterator[tuple[str, str]]:
 
 def _coverage(report: Report, width: int) -> Iterator[tuple[str, str]]:
     lang, seen = report.lang, report.coverage
+    if not _has_captures(report):
+        yield from _heading(Text(ja="読み取れなかった事項", en="Not understood").in_(lang))
+        some = any(one.notes for one in report.inputs)
+        if not some:
+            yield "", Text(ja="ありません。", en="Nothing.").in_(lang)
+        yield from _notes(report, width)
+        return
     yield from _heading(Text(ja="観測範囲", en="Coverage").in_(lang))
     counts = (
         (Text(ja="パケット", en="packets"), seen.packets),
@@ -204,9 +211,17 @@ def _coverage(report: Report, width: int) -> Iterator[tuple[str, str]]:
     zones = ", ".join(seen.zones_observed) or nothing
     rows.append((Text(ja="観測したゾーン", en="zones observed").in_(lang), zones))
     yield from _labelled(rows, width)
+    yield from _notes(report, width)
+
+
+def _has_captures(report: Report) -> bool:
+    return not report.inputs or any(one.kind == "capture" for one in report.inputs)
+
+
+def _notes(report: Report, width: int) -> Iterator[tuple[str, str]]:
     for one in report.inputs:
         for note in one.notes:
-            told = note.in_(lang)
+            told = note.in_(report.lang)
             told = told if told.startswith(f"{one.path}: ") else f"{one.path}: {told}"
             for line in wrap(harmless(told), width):
                 yield "", line

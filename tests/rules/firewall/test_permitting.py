@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tests.rules.building import IN, LG, SCREEN, city, evidence, talk
+from zoneguard.findings.finding import Severity, Verdict
+from zoneguard.firewall.parse import parse
+from zoneguard.net.flow import State
+from zoneguard.rules.catalogue import judge
+from zoneguard.rules.evidence import Decision
+from zoneguard.rules.permitting import permissions
+
+HEAD = "# 機器: fw\n項番,有効,送信元ゾーン,送信元アドレス,宛先ゾーン,宛先アドレス,プロトコル,ポート番号,動作,ログ,用途\n"
+DENY = "その他,○,－,－,－,－,－,－,拒否,○,記録する\n"
+
+
+def listed(*rows):
+    text = HEAD + "".join(f"{at},○,{row}\n" for at, row in enumerate(rows, 1)) + DENY
+    return parse("fw.csv", text.encode(), format_name="csv")
+
+
+def permission(*rows, policy=None):
+    (found,) = permissions(policy or city(SCREEN), [listed(*rows)])
+    return found
+
+
+def judged(*rows, traffic=(), policy=None):
+    policy = policy or city(SCREEN)
+    seen = evidence(*traffic, policy=policy)
+    return judge(replace(seen, permissions=permissions(policy, [listed(*rows)]), traffic=bool(traffic)))
+
+
+def ids(findings):
+    return [finding.rule for finding in findings]
+
+
+ALLOWED = "lgwan,172.16.20.0/24,internet,192.168.10.0/26,TCP,3389,許可,○,R8-情-012"
+
+
+def test_a_line_within_a_declared_flow_is_no_finding():
+    assert permission(ALLOWED).crossings == ()
+    assert judged(ALLOWED) == ()
+
+
+def test_a_line_beyond_the_policy_is_told_with_its_widest_part_and_its_place():
+    (finding,) = judged(ALLOWED, "internet,192.168.20.0/24,lgwan,172.16.20.5,TCP,445,許可,○,共有")
+    assert (finding.rule, finding.verdict, finding.severity) == ("ZG-H02", Verdict.VIOLATED, Severity.HIGH)
+    assert "192.168.20.0/24 → 172.16.20.5" in finding.message.en
+    assert "tcp/445" in finding.message.ja
+    assert [place.line for place in finding.locators] == [4]
+    assert finding.device == "fw"
+
+
+def test_only_the_part_outside_of_the_flow_is_told():
+    (finding,) = judged("lgwan,172.16.20.0/24,internet,192.168.10.0/26,TCP,3388-3389,許可,○,画面")
+    assert "tcp/3388" in finding.message.en
+    assert "tcp/3389" not in finding.message.en
+
+
+def test_a_deny_before_it_takes_its_part_away():
+    beyond = "lgwan,172.16.20.5,internet,192.168.20.7,TCP,1433,許可,○,帳票"
+    deny = "lgwan,172.16.20.0/24,internet,any,TCP,1433,拒否,○,禁止"
+    assert ids(judged(ALLOWED, deny, beyond)) == ["ZG-H05"]
+    assert ids(judged(ALLOWED, beyond, deny)) == ["ZG-H02"]
+
+
+def test_a_line_behind_one_that_takes_all_of_it_is_unreachable():
+    first = "lgwan,172.16.20.0/24,internet,192.168.10.0/26,TCP,3389,許可,○,R8-情-012"
+    (finding,) = judged(first, "lgwan,172.16.20.5,internet,192.168.10.3,TCP,3389,拒否,○,停止")
+    assert (finding.rule, finding.name, finding.severity) == ("ZG-H05", "unreachable-line", Severity.MEDIUM)
+    assert finding.verdict is Verdict.REVIEW
+
+
+def test_what_depends_on_something_not_understood_is_unverifiable_and_never_clean():
+    finding, *rest = judged("lgwan,srv-group,internet,192.168.20.7,TCP,1433,許可,○,帳票")
+    assert (finding.rule, finding.verdict) == ("ZG-H02", Verdict.UNVERIFIABLE)
+    assert "ZG-H05" in ids(rest)  # the declared flow is not surely permitted
+
+
+def test_a_permit_whose_comment_names_a_past_end_is_a_violation():
+    past = "lgwan,172.16.20.0/24,internet,192.168.10.0/26,TCP,3389,許可,○,令和7年3月31日まで"
+    (finding,) = judged(past)
+    assert (finding.rule, finding.name, finding.verdict) == ("ZG-C04", "expired-line", Verdict.VIOLATED)
+
+
+def test_a_temporary_permit_without_an_end_is_for_review():
+    (finding,) = judged("lgwan,172.16.20.0/24,internet,192.168.10.0/26,TCP,3389,許可,○,暫定")
+    assert (finding.rule, finding.verdict, finding.severity) == ("ZG-C04", Verdict.REVIEW, Severity.MEDIUM)
+
+
+def test_permits_without_log_are_told_together():
+    unlogged = ALLOWED.replace("○", "×")
+    (finding,) = judged(unlogged, unlogged.replace("172.16.20.0/24", "172.16.21.0/24"))
+    assert (finding.rule, finding.name, finding.verdict) == ("ZG-H03", "unlogged-permit", Verdict.REVIEW)
+    assert [place.line for place in finding.locators] == [3, 4]
+
+
+def test_traffic_that_came_about_though_the_export_denies_it_contradicts_it():
+    crossing = talk(LG, IN, 1433, decision=Decision.FORBIDDEN, state=State.DATA)
+    (finding, *_) = judged(ALLOWED, traffic=[crossing])
+    assert (finding.rule, finding.name) == ("ZG-H05", "observed-though-denied")
+    assert "ZG-A03" in finding.related
+
+
+def test_a_mere_attempt_agrees_with_an_export_that_denies_it():
+    attempt = talk(LG, IN, 1433, decision=Decision.FORBIDDEN, state=State.ATTEMPT)
+    assert "ZG-H05" not in ids(judged(ALLOWED, traffic=[attempt]))
+
+
+def test_a_permit_that_the_captures_do_not_show_is_told_as_unused():
+    other = talk(IN, LG, 445, decision=Decision.FORBIDDEN, state=State.ATTEMPT)
+    assert "ZG-C06" in ids(judged(ALLOWED, traffic=[other]))
+
+
+def test_with_an_export_alone_no_rule_about_traffic_speaks():
+    assert judged(ALLOWED) == ()
