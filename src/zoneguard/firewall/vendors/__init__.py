@@ -29,12 +29,14 @@ class Format(NamedTuple):
 # Each of them needs Format, so it stands above.
 from zoneguard.firewall.vendors.csv import FORMAT as CSV  # noqa: E402
 from zoneguard.firewall.vendors.ios import FORMAT as IOS  # noqa: E402
+from zoneguard.firewall.vendors.iptables import FORMAT as IPTABLES  # noqa: E402
 from zoneguard.firewall.vendors.nec_ix import FORMAT as NEC_IX  # noqa: E402
 from zoneguard.firewall.vendors.yamaha import FORMAT as YAMAHA  # noqa: E402
 
 FORMATS: tuple[Format, ...] = (
     CSV,
     IOS,
+    IPTABLES,
     NEC_IX,
     YAMAHA,
 )
