@@ -371,6 +371,8 @@ class Held:
             for line in step.lines:
                 if line.action is not Action.PERMIT or not line.enabled or line.implicit:
                     continue
+                if not self.universe.set_of(*line.match.services) & self.opening:  # it lets replies back in
+                    continue
                 sources = {zone for zone, own in self.spans.items() if spans_meet(own, line.match.source)}
                 targets = {
                     zone for zone, own in self.spans.items() if spans_meet(own, line.match.destination)
