@@ -1,4 +1,4 @@
-"""The pages that are made from the code: the rules, one page in each language."""  # noqa: INP001  (a script)
+"""The pages that are made from the code: the rules and the list of export formats, in each language."""  # noqa: INP001  (a script)
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from zoneguard.firewall.vendors import FORMATS
 from zoneguard.rules.catalogue import CATALOGUE
 from zoneguard.rules.clauses import shipped_clauses
 from zoneguard.text import Text
@@ -21,6 +22,26 @@ if TYPE_CHECKING:
 DOCS = Path(__file__).resolve().parent
 PAGES: dict[Lang, Path] = {"en": DOCS / "rules.md", "ja": DOCS / "ja" / "rules.md"}
 
+FORMAT_PAGES: dict[Lang, Path] = {
+    "en": DOCS / "firewall-formats" / "README.md",
+    "ja": DOCS / "ja" / "firewall-formats" / "README.md",
+}
+FORMATS_INTRODUCTION = Text(
+    ja="""# 読める設定の形式
+
+[English](../../firewall-formats/README.md)
+
+<!-- 自動生成: 編集せず `make docs` を実行してください -->
+
+形式は内容で見分けます。`zones.yaml` の `devices:` に `format` を書けば、その形式として読みます。""",
+    en="""# Formats of exports that are read
+
+[日本語](../ja/firewall-formats/README.md)
+
+<!-- Generated: run `make docs` instead of editing. -->
+
+The format is told by content; `format` under `devices:` in `zones.yaml` names one.""",
+)
 INTRODUCTION = Text(
     ja="""# 規則
 
@@ -69,6 +90,16 @@ def main() -> None:
     for lang, path in PAGES.items():
         path.write_text(rules_page(lang), "utf-8")
         sys.stdout.write(f"{path.relative_to(DOCS.parent)}\n")
+    for lang, path in FORMAT_PAGES.items():
+        path.write_text(formats_page(lang), "utf-8")
+        sys.stdout.write(f"{path.relative_to(DOCS.parent)}\n")
+
+
+def formats_page(lang: Lang) -> str:
+    """Give the list of formats in one language; each has a page of its own beside it."""
+    head = Text(ja="| 名前 | 形式 |", en="| name | format |").in_(lang)
+    rows = [f"| [`{one.name}`]({one.name}.md) | {_cell(one.title.in_(lang))} |" for one in FORMATS]
+    return "\n\n".join([FORMATS_INTRODUCTION.in_(lang), "\n".join([head, "|---|---|", *rows])]) + "\n"
 
 
 def rules_page(lang: Lang) -> str:

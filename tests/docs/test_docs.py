@@ -34,6 +34,12 @@ def test_the_rule_pages_are_what_the_catalogue_generates(lang: str) -> None:
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
+def test_the_list_of_formats_is_what_the_parsers_generate(lang: str) -> None:
+    page = LANGUAGES[lang] / "firewall-formats" / "README.md"
+    assert page.read_text("utf-8") == script("generate").formats_page(lang), "run `make docs`"
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
 def test_the_readme_shows_what_the_demo_prints(lang: str) -> None:
     fill = script("fill_readme")
     readme = fill.READMES[lang].read_text("utf-8")
@@ -42,10 +48,12 @@ def test_the_readme_shows_what_the_demo_prints(lang: str) -> None:
 
 def test_every_page_exists_in_both_languages() -> None:
     assert sorted(path.name for path in (DOCS / "ja").glob("*.md")) == PAGES
+    formats = sorted(path.name for path in (DOCS / "firewall-formats").glob("*.md"))
+    assert sorted(path.name for path in (DOCS / "ja" / "firewall-formats").glob("*.md")) == formats
 
 
 def test_every_link_leads_somewhere() -> None:
-    pages = [*ROOT.glob("*.md"), *DOCS.rglob("*.md"), *(ROOT / "captures").rglob("*.md")]
+    pages = [*ROOT.glob("*.md"), *DOCS.rglob("*.md"), *(ROOT / "captures").rglob("*.md"), *(ROOT / "exports").rglob("*.md")]
     broken = [
         f"{page.relative_to(ROOT)}: {target}"
         for page in pages

@@ -12,8 +12,7 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from zoneguard.errors import InputRefusedError
 from zoneguard.firewall.export import Export
@@ -23,6 +22,7 @@ from zoneguard.firewall.vendors import FORMATS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+ROOT = Path(__file__).parents[2]
 SLOWEST = 10.0  # seconds for one file of a few hundred lines; anything beyond is a hang
 LARGEST = 40_000  # octets of a seed
 WORDS = (

@@ -200,7 +200,8 @@ def test_flow_id_used_twice_is_refused():
         ("version: 1\norganization: 例示市".encode("cp932"), "zones.yaml:2:15: this is not UTF-8"),
         (b"a: [1,", "this is not YAML"),
         (b"a: \x00", "this is not YAML"),
-        (b"[" * 200_000, "zones.yaml:1:65: more than 64 levels"),
+        (b"[" * 900, "zones.yaml:1:65: more than 64 levels"),
+        (b"[" * 200_000, "zones.yaml:1:"),  # PyYAML from 6.0.4 on refuses it by itself
         (b"a: " + b"[" * 70 + b"]" * 70, "more than 64 levels"),
         (b"a: &a [*a]\n", "more than 64 levels"),
         (b"x: " + b"9" * 10_000_001, "more than the 10,000,000 allowed"),

@@ -11,7 +11,7 @@ from zoneguard.firewall.vendors import FORMATS
 from zoneguard.text import Text
 
 if TYPE_CHECKING:
-    from zoneguard.firewall.vendors import Format
+    from zoneguard.firewall.format import Format
 
 HEAD = 65_536  # octets that tell the format
 

@@ -1,37 +1,17 @@
-"""Every format that is read, sorted by name; one module each, and none imports another."""
+"""Every format that is read, sorted by name; one module or package each, and none imports another."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from zoneguard.firewall.vendors.csv import FORMAT as CSV
+from zoneguard.firewall.vendors.ios import FORMAT as IOS
+from zoneguard.firewall.vendors.iptables import FORMAT as IPTABLES
+from zoneguard.firewall.vendors.nec_ix import FORMAT as NEC_IX
+from zoneguard.firewall.vendors.yamaha import FORMAT as YAMAHA
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from zoneguard.firewall.export import Export
-    from zoneguard.firewall.model import Ruleset
-    from zoneguard.text import Text
-
-
-class Format(NamedTuple):
-    """One format of exports.
-
-    `recognises` takes the first 64 KiB as text and gives how sure it is, 0 (not this format) to 100. `parse`
-    marks every line of the export and gives one ruleset for each (virtual) device in it; it raises
-    InputRefusedError only when the file as a whole is broken, and nothing else, whatever the bytes.
-    """
-
-    name: str
-    title: Text
-    recognises: Callable[[str], int]
-    parse: Callable[[Export], tuple[Ruleset, ...]]
-
-
-# Each of them needs Format, so it stands above.
-from zoneguard.firewall.vendors.csv import FORMAT as CSV  # noqa: E402
-from zoneguard.firewall.vendors.ios import FORMAT as IOS  # noqa: E402
-from zoneguard.firewall.vendors.iptables import FORMAT as IPTABLES  # noqa: E402
-from zoneguard.firewall.vendors.nec_ix import FORMAT as NEC_IX  # noqa: E402
-from zoneguard.firewall.vendors.yamaha import FORMAT as YAMAHA  # noqa: E402
+    from zoneguard.firewall.format import Format
 
 FORMATS: tuple[Format, ...] = (
     CSV,

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from zoneguard.errors import InputRefusedError
 from zoneguard.firewall.export import REDACTED
+from zoneguard.firewall.format import Format
 from zoneguard.firewall.model import Action, Filter, Interface, LineState, Match, Ruleset
-from zoneguard.firewall.vendors import Format
 from zoneguard.firewall.vendors.csv.rows import Row, Rows
 from zoneguard.firewall.vendors.csv.table import directives_of, header_in, is_header, records_of
 from zoneguard.firewall.vendors.csv.words import Column, action_of, column_of, narrow, switch_of

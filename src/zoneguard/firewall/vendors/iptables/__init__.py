@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from zoneguard.firewall.vendors import Format
+from zoneguard.firewall.format import Format
 from zoneguard.firewall.vendors.iptables.read import read
 from zoneguard.text import Text
 

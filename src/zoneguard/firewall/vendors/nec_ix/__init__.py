@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from zoneguard.firewall.format import Format
 from zoneguard.firewall.model import (
     Action,
     Filter,
@@ -17,7 +18,6 @@ from zoneguard.firewall.model import (
     Ruleset,
     Translation,
 )
-from zoneguard.firewall.vendors import Format
 from zoneguard.firewall.vendors.nec_ix import napt
 from zoneguard.firewall.vendors.nec_ix.config import Config
 from zoneguard.firewall.vendors.nec_ix.lists import (

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from zoneguard.firewall.export import REDACTED
+from zoneguard.firewall.format import Format
 from zoneguard.firewall.model import (
     Action,
     Filter,
@@ -18,7 +19,6 @@ from zoneguard.firewall.model import (
     Ruleset,
     Translation,
 )
-from zoneguard.firewall.vendors import Format
 from zoneguard.firewall.vendors.yamaha import nat
 from zoneguard.firewall.vendors.yamaha.commands import commands_of
 from zoneguard.firewall.vendors.yamaha.config import Applied, Config

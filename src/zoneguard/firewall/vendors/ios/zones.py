@@ -6,15 +6,15 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from zoneguard.firewall.model import Action, Filter, Line, LineState, Match
-from zoneguard.firewall.vendors.ios_cells import (
+from zoneguard.firewall.vendors.ios.cells import (
     MOST_CELLS,
     Cell,
     meet,
     permitted_by,
     split_protocols,
 )
-from zoneguard.firewall.vendors.ios_lists import mirrored
-from zoneguard.firewall.vendors.ios_names import INSPECTED
+from zoneguard.firewall.vendors.ios.lists import mirrored
+from zoneguard.firewall.vendors.ios.names import INSPECTED
 from zoneguard.net.service import ALL_PORTS, Service
 from zoneguard.text import Text
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from zoneguard.firewall.export import Export
     from zoneguard.firewall.indented import Statement
     from zoneguard.firewall.model import Place
-    from zoneguard.firewall.vendors.ios_lists import AccessLists
+    from zoneguard.firewall.vendors.ios.lists import AccessLists
 
 DEEPEST_CLASS = 16  # classes within classes
 INSPECTABLE = (1, 6, 17, 58)  # protocols of which a session can be kept

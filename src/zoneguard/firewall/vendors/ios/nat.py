@@ -7,9 +7,9 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import TYPE_CHECKING, NamedTuple
 
 from zoneguard.firewall.model import LineState, Mapping, Match, Rewrite, Translation
-from zoneguard.firewall.vendors.ios_cells import permitted_by
-from zoneguard.firewall.vendors.ios_names import IOS_PORTS
-from zoneguard.firewall.vendors.ios_objects import UnreadableError, Words
+from zoneguard.firewall.vendors.ios.cells import permitted_by
+from zoneguard.firewall.vendors.ios.names import IOS_PORTS
+from zoneguard.firewall.vendors.ios.objects import UnreadableError, Words
 from zoneguard.net.address import number_of, spans_of
 from zoneguard.net.service import ALL_PORTS, Service
 from zoneguard.text import Text
@@ -17,8 +17,8 @@ from zoneguard.text import Text
 if TYPE_CHECKING:
     from zoneguard.firewall.export import Export
     from zoneguard.firewall.indented import Statement
-    from zoneguard.firewall.vendors.ios_interfaces import IosInterface
-    from zoneguard.firewall.vendors.ios_lists import AccessLists
+    from zoneguard.firewall.vendors.ios.interfaces import IosInterface
+    from zoneguard.firewall.vendors.ios.lists import AccessLists
     from zoneguard.net.address import Span
 
 

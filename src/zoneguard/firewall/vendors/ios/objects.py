@@ -10,7 +10,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from typing import TYPE_CHECKING
 
 from zoneguard.firewall.model import LineState
-from zoneguard.firewall.vendors.ios_names import (
+from zoneguard.firewall.vendors.ios.names import (
     ICMP6_MESSAGES,
     ICMP_MESSAGES,
     IOS_PORTS,

@@ -6,24 +6,24 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from zoneguard.firewall.format import Format
 from zoneguard.firewall.indented import all_below, mark_all, statements_of
 from zoneguard.firewall.model import Action, Filter, Line, LineState, Match, Ruleset
-from zoneguard.firewall.vendors import Format
-from zoneguard.firewall.vendors.ios_interfaces import (
+from zoneguard.firewall.vendors.ios.interfaces import (
     IosInterface,
     read_interface,
     read_route,
     vrf_filters,
 )
-from zoneguard.firewall.vendors.ios_lists import (
+from zoneguard.firewall.vendors.ios.lists import (
     REPLIES,
     AccessList,
     AccessLists,
     neighbour_discovery,
 )
-from zoneguard.firewall.vendors.ios_nat import Translations, rewrites
-from zoneguard.firewall.vendors.ios_objects import ANY_V6, Objects, is_number
-from zoneguard.firewall.vendors.ios_zones import ZonePolicies, zone_filters
+from zoneguard.firewall.vendors.ios.nat import Translations, rewrites
+from zoneguard.firewall.vendors.ios.objects import ANY_V6, Objects, is_number
+from zoneguard.firewall.vendors.ios.zones import ZonePolicies, zone_filters
 from zoneguard.net.service import ALL_PORTS, Service
 from zoneguard.net.spans import ANY_V4
 from zoneguard.text import Text

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from zoneguard.firewall.indented import mark_all
 from zoneguard.firewall.model import Action, Filter, Interface, Line, LineState, Match, Route
-from zoneguard.firewall.vendors.ios_objects import is_number, network_of
+from zoneguard.firewall.vendors.ios.objects import is_number, network_of
 from zoneguard.net.address import number_of
 from zoneguard.text import Text
 

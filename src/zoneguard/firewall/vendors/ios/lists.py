@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from zoneguard.firewall.model import Action, Line, LineState, Match
-from zoneguard.firewall.vendors.ios_names import TCP_FLAGS
-from zoneguard.firewall.vendors.ios_objects import (
+from zoneguard.firewall.vendors.ios.names import TCP_FLAGS
+from zoneguard.firewall.vendors.ios.objects import (
     ANY_V6,
     UnreadableError,
     Words,
@@ -31,7 +31,7 @@ from zoneguard.text import Text
 
 if TYPE_CHECKING:
     from zoneguard.firewall.export import Export
-    from zoneguard.firewall.vendors.ios_objects import Objects
+    from zoneguard.firewall.vendors.ios.objects import Objects
     from zoneguard.net.address import Span
     from zoneguard.net.spans import Spans
 
