@@ -444,3 +444,17 @@ def _filter(text: str) -> Filter:
         for step in read(text).rulesets[0].steps
         if isinstance(step, Filter) and step.name.startswith("LG")
     )
+
+
+def test_what_class_default_passes_opens_no_way_back() -> None:
+    zones = ZONES.replace(" match protocol bittorrent\n", "")
+    text = zones.format("drop").replace("drop log", "pass") + ZONED
+    assert asked(text, dport=80) is PERMIT
+    assert asked(text, ingress="Vlan310", egress="Vlan210", sport=80, dport=50000, state=2) is DENY
+
+
+def test_what_is_inspected_comes_back_where_something_else_passes() -> None:
+    text = ZONES.format("inspect").replace("drop log", "pass") + ZONED
+    back = {"ingress": "Vlan310", "egress": "Vlan210", "source": "192.168.10.9", "destination": "172.16.10.9"}
+    assert asked(text, **back, sport=443, dport=50000, state=2, flags=0x10) is PERMIT
+    assert asked(text, **back, sport=443, dport=50000) is DENY

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from zoneguard.net.spans import Spans
 
 ANY_V6: Spans = subtract_spans(ANYWHERE, ANY_V4)
-MOST_PARTS = 1_000_000  # stretches and boxes that wildcard masks and groups of one export may expand to
+MOST_PARTS = 500_000  # stretches and boxes that wildcard masks and groups of one export may expand to
 MOST_STRETCHES = 4096  # of one wildcard mask
 PORT_WORDS = frozenset({"eq", "gt", "lt", "neq", "range"})
 MONTHS = {
@@ -97,8 +97,10 @@ class Objects:
 
     def spend(self, count: int) -> bool:
         """Count parts against the budget; False when it is used up."""
+        if self.parts + count > MOST_PARTS:
+            return False
         self.parts += count
-        return self.parts <= MOST_PARTS
+        return True
 
     def group(self, name: str) -> Members:
         """Resolve a group with the groups in it; a group inside itself adds nothing more."""
@@ -277,10 +279,11 @@ def icmp_message(reader: Words, family: int) -> Span:
 
 def wildcard(base: str, mask: str, objects: Objects) -> Spans:
     """Expand an address with a wildcard mask; refuses what would be too many stretches."""
-    spans = wildcard_spans(int(IPv4Address(base)), int(IPv4Address(mask)), bits=32, limit=MOST_STRETCHES)
-    if not objects.spend(len(spans)):
+    address, free = int(IPv4Address(base)), int(IPv4Address(mask))
+    low = (free ^ (free + 1)) >> 1
+    if not objects.spend(1 << (free & ~low).bit_count()):
         raise UnreadableError("too many stretches")
-    return spans
+    return wildcard_spans(address, free, bits=32, limit=MOST_STRETCHES)
 
 
 def network_of(address: str, mask: str) -> IPv4Network | IPv6Network | None:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from zoneguard.firewall.vendors.ios.lists import AccessLists
 
 DEEPEST_CLASS = 16  # classes within classes
+MOST_LINES = 50_000  # of all zone pairs together; pairs beyond are taken as perhaps permitted
 INSPECTABLE = (1, 6, 17, 58)  # protocols of which a session can be kept
 
 
@@ -41,6 +42,7 @@ class ZonePolicies:
     policies: dict[str, Statement] = field(default_factory=dict)
     pairs: list[Statement] = field(default_factory=list)
     port_map: dict[str, tuple[Service, ...]] = field(default_factory=dict)
+    made: int = 0  # lines so far
     _cells: dict[str, list[Cell]] = field(default_factory=dict)
 
 
@@ -125,11 +127,12 @@ def _read_pairs(policies: ZonePolicies) -> dict[tuple[str, str], _Pair]:
             policies.export.fault(one.number, LineState.UNKNOWN, _not_understood("zone-pair", one.text))
             continue
         own = "self" in (words[4], words[6])
-        pair = _Pair(f"zone-pair {words[2]}")
+        known = found.get((words[4], words[6]))
+        pair = known or _Pair(f"zone-pair {words[2]}")
         for below in one.children:
             policies.export.mark(below.number, LineState.IRRELEVANT if own else LineState.PARSED)
             if below.words[:3] == ["service-policy", "type", "inspect"] and len(below.words) == 4:
-                if not own:
+                if not own and known is None:
                     _read_policy(policies, pair, below)
             elif below.words[0] != "description":
                 policies.export.fault(below.number, LineState.UNKNOWN, _not_understood(words[2], below.text))
@@ -140,7 +143,7 @@ def _read_pairs(policies: ZonePolicies) -> dict[tuple[str, str], _Pair]:
 
 def _read_policy(policies: ZonePolicies, pair: _Pair, naming: Statement) -> None:
     policy = policies.policies.get(naming.words[3])
-    if policy is None:
+    if policy is None or policies.made > MOST_LINES:
         policies.export.fault(naming.number, LineState.UNKNOWN, _not_understood(pair.name, naming.text))
         pair.lines.append(
             Line(
@@ -152,8 +155,12 @@ def _read_policy(policies: ZonePolicies, pair: _Pair, naming: Statement) -> None
         )
         return
     policies.export.mark(policy.number, LineState.PARSED)
+    read: set[str] = set()
     for one in policy.children:
         policies.export.mark(one.number, LineState.PARSED)
+        if one.text in read:  # the first of a name decides
+            continue
+        read.add(one.text)
         if one.words == ["class", "class-default"]:
             _read_default(policies, pair, one)
         elif one.words[:3] == ["class", "type", "inspect"] and len(one.words) == 4:
@@ -188,7 +195,11 @@ def _read_class(policies: ZonePolicies, pair: _Pair, one: Statement) -> None:
     action, unknown, log = _action(policies, pair, one)
     inspects = any(below.words[0] == "inspect" for below in one.children)
     name = one.words[3]
-    for at, cell in enumerate(_cells_of(policies, name), 1):
+    cells = _cells_of(policies, name)
+    policies.made += 1 + len(cells)
+    if policies.made > MOST_LINES:
+        cells = [_unsure(f"class-map {name}: too many conditions")]
+    for at, cell in enumerate(cells, 1):
         match = replace(cell.match, unknown=(*cell.match.unknown, *unknown))
         parts: list[tuple[str, Match | None]] = [("", match)]
         if inspects:
