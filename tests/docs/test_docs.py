@@ -53,7 +53,12 @@ def test_every_page_exists_in_both_languages() -> None:
 
 
 def test_every_link_leads_somewhere() -> None:
-    pages = [*ROOT.glob("*.md"), *DOCS.rglob("*.md"), *(ROOT / "captures").rglob("*.md"), *(ROOT / "exports").rglob("*.md")]
+    pages = [
+        *ROOT.glob("*.md"),
+        *DOCS.rglob("*.md"),
+        *(ROOT / "captures").rglob("*.md"),
+        *(ROOT / "exports").rglob("*.md"),
+    ]
     broken = [
         f"{page.relative_to(ROOT)}: {target}"
         for page in pages

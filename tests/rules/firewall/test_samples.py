@@ -35,12 +35,16 @@ def findings(path):
     return judge(evidence)
 
 
-@pytest.mark.parametrize("path", [one for one in SAMPLES if one.stem == "clean"], ids=lambda path: path.parent.name)
+@pytest.mark.parametrize(
+    "path", [one for one in SAMPLES if one.stem == "clean"], ids=lambda path: path.parent.name
+)
 def test_a_clean_sample_has_no_finding_above_low(path):
     assert [one for one in findings(path) if one.severity not in (Severity.LOW, Severity.INFO)] == []
 
 
-@pytest.mark.parametrize("path", [one for one in SAMPLES if one.stem == "mistakes"], ids=lambda path: path.parent.name)
+@pytest.mark.parametrize(
+    "path", [one for one in SAMPLES if one.stem == "mistakes"], ids=lambda path: path.parent.name
+)
 def test_a_sample_with_mistakes_is_told_to_permit_beyond_the_policy(path):
     found = findings(path)
     beyond = [one for one in found if one.rule == "ZG-H02" and one.verdict is Verdict.VIOLATED]
