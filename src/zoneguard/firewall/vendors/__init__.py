@@ -26,4 +26,7 @@ class Format(NamedTuple):
     parse: Callable[[Export], tuple[Ruleset, ...]]
 
 
-FORMATS: tuple[Format, ...] = ()
+# Each of them needs Format, so it stands above.
+from zoneguard.firewall.vendors.fortios import FORMAT as FORTIOS  # noqa: E402
+
+FORMATS: tuple[Format, ...] = (FORTIOS,)
