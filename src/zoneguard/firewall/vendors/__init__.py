@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from zoneguard.firewall.vendors.csv import FORMAT as CSV
+from zoneguard.firewall.vendors.fortios import FORMAT as FORTIOS
 from zoneguard.firewall.vendors.ios import FORMAT as IOS
 from zoneguard.firewall.vendors.iptables import FORMAT as IPTABLES
 from zoneguard.firewall.vendors.nec_ix import FORMAT as NEC_IX
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 FORMATS: tuple[Format, ...] = (
     CSV,
+    FORTIOS,
     IOS,
     IPTABLES,
     NEC_IX,
