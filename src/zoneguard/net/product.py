@@ -111,17 +111,18 @@ def holds(product: Product, probe: Probe, universe: ServiceUniverse) -> bool:
 def example_of(product: Product, universe: ServiceUniverse) -> Probe:
     """Give a packet of a product that is not empty: its lowest corner, as a client would send it.
 
-    New connections, SYN for TCP and the first dynamic source port (49152) are preferred where the product
+    New connections, TCP with SYN, and the first dynamic source port (49152) are preferred where the product
     leaves the choice.
     """
     boxes = [universe.atoms[at] for at in bits_of(product.services)]
     return Probe(product.source[0][0], product.destination[0][0], _point_of(min(boxes, key=_oddness)))
 
 
-def _oddness(box: Service) -> tuple[bool, bool, int]:
+def _oddness(box: Service) -> tuple[bool, bool, bool, int]:
     return (
         not box.states & ConnectionState.NEW,
         not box.sport[0] <= UNUSED_PORT <= box.sport[1],
+        not box.protocol[0] <= 6 <= box.protocol[1],
         box.dport[0],
     )
 
