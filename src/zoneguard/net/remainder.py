@@ -140,9 +140,9 @@ class Remainder:
             services &= ~self._products[entry].services
         if not services:
             return None
-        meets, contains = self._services.ask(services)
+        meet, contain = self._services.narrow(services, state.meet ^ takers, state.in_services)
         return state._replace(
-            product=state.product._replace(services=services), meet=state.meet & meets, in_services=contains
+            product=state.product._replace(services=services), meet=meet, in_services=contain
         )
 
     def _trim_destination(self, state: _State, takers: Entries) -> _State | None:
@@ -197,10 +197,8 @@ class Remainder:
         parts = []
         for services, held in alike.items():
             spans = held[0] if len(held) == 1 else spans_from(span for one in held for span in one)
-            meets, in_services = self._services.ask(services)
-            meet, inside = field.narrow(
-                spans, rest & meets, state.in_destination if way == 1 else state.in_source
-            )
+            meet, in_services = self._services.narrow(services, rest, state.in_services)
+            meet, inside = field.narrow(spans, meet, state.in_destination if way == 1 else state.in_source)
             if way == 1:
                 part = product._replace(destination=spans, services=services)
                 parts.append(_State(part, meet, state.in_source, inside, in_services))

@@ -29,6 +29,7 @@ class ConnectionState(IntFlag):
 
 
 ALL_STATES = 31
+COUNTED = 16384  # sets whose count is kept: about 10 MB; most products of one list share a few hundred
 
 
 class Service(NamedTuple):
@@ -81,6 +82,7 @@ class ServiceUniverse:
         self.atoms: tuple[Service, ...] = tuple(self._cuts.atoms)
         self._known: dict[Service, ServiceSet] = dict(zip(given, self._cuts.masks, strict=True))
         sizes = [atom.size() for atom in self.atoms]
+        self._counted: dict[ServiceSet, int] = {}
         self._sums = [_subset_sums(sizes[at : at + 8]) for at in range(0, len(sizes), 8)]
         self.everything: ServiceSet = (1 << len(self.atoms)) - 1
 
@@ -126,8 +128,13 @@ class ServiceUniverse:
 
     def count(self, services: ServiceSet) -> int:
         """Count the packets of a set, each (protocol, ports, flag octet, state) once."""
-        octets = services.to_bytes(len(self._sums), "little")
-        return sum(sums[octet] for sums, octet in zip(self._sums, octets, strict=True))
+        known = self._counted.get(services)
+        if known is None:
+            octets = services.to_bytes(len(self._sums), "little")
+            known = sum(sums[octet] for sums, octet in zip(self._sums, octets, strict=True))
+            if len(self._counted) < COUNTED:
+                self._counted[services] = known
+        return known
 
     def boxes(self, services: ServiceSet) -> list[Service]:
         """Give disjoint boxes for people that make up a set: atoms joined greedily along each dimension."""

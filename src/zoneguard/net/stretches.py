@@ -182,6 +182,20 @@ class ServiceField:
         self._known[services] = answer
         return answer
 
+    def narrow(self, services: ServiceSet, meet: Entries, contain: Entries) -> tuple[Entries, Entries]:
+        """Say `ask` anew for a part of what was asked before, within the entries that met that."""
+        unsure = meet & ~contain
+        if unsure.bit_count() > max(DIRECT, len(self._distinct)):
+            meets, contains = self.ask(services)
+            return meet & meets, meet & contains
+        for entry in bits_of(unsure):
+            shared = self._fields[entry] & services
+            if not shared:
+                meet ^= 1 << entry
+            elif shared == services:
+                contain |= 1 << entry
+        return meet, contain & meet
+
     def _ask_atoms(self, services: ServiceSet) -> tuple[Entries, Entries]:
         meet, contain = 0, -1
         for atom in bits_of(services):
