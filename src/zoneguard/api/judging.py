@@ -72,6 +72,7 @@ def check(
     from zoneguard.report.when import day, time_zone
     from zoneguard.rules.catalogue import judge
     from zoneguard.rules.conversing import Judge
+    from zoneguard.rules.pathing import path_crossings
     from zoneguard.rules.permitting import permissions
 
     policy = load_policy(policy_path or discover_policy())
@@ -104,6 +105,7 @@ def check(
         ),
         traffic=bool(inputs),
         permissions=permissions(policy, [one.result for one in results]) if results else (),
+        path_crossings=tuple(path_crossings(policy, [one.result for one in results])),
     )
     findings = judge(evidence)
     return _report(

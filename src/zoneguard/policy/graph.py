@@ -11,6 +11,8 @@ from zoneguard.policy.services import format_service
 from zoneguard.policy.verdict import root_zone
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+
     from zoneguard.policy.model import AllowedFlow, FlowEnd, Policy, Separation
 
 
@@ -84,6 +86,25 @@ def reachable(policy: Policy) -> dict[str, frozenset[str]]:
         zone.id: frozenset(name for kind, name in nx.descendants(flows, ("zone", zone.id)) if kind == "zone")
         for zone in policy.zones
     }
+
+
+def paths_over_devices(
+    joins: Mapping[str, Collection[str]], orig: str, resp: str, *, most_devices: int = 3
+) -> Iterator[tuple[tuple[str, str, str], ...]]:
+    """Yield the ways from one zone to another over two or more devices, the shortest first.
+
+    `joins` names the zones that each device faces. A way is a row of (device, zone before, zone behind) that
+    meets no zone and no device twice.
+    """
+    graph = nx.Graph()
+    for device, zones in joins.items():
+        graph.add_edges_from((("device", device), ("zone", zone)) for zone in zones)
+    ends = ("zone", orig), ("zone", resp)
+    if not all(end in graph for end in ends):
+        return
+    found = nx.all_simple_paths(graph, *ends, cutoff=2 * most_devices)
+    for path in sorted((path for path in found if len(path) > 3), key=lambda path: (len(path), path)):
+        yield tuple((path[at][1], path[at - 1][1], path[at + 1][1]) for at in range(1, len(path), 2))
 
 
 def _node(end: FlowEnd) -> tuple[str, str]:

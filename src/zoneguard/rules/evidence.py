@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from zoneguard.findings.finding import PacketLocator
     from zoneguard.net.flow import Blocked, CaptureCoverage, ClaimKind, Opener, Payload, State, Tunnel
     from zoneguard.policy.model import Policy
+    from zoneguard.rules.pathing import PathCrossing
     from zoneguard.rules.permitting import Permission
     from zoneguard.text import Text
 
@@ -105,3 +106,4 @@ class Evidence:
     faults: tuple[Text, ...] = field(default=())  # what could not be read, each a sentence
     traffic: bool = True  # False: no capture was given, only exports
     permissions: tuple[Permission, ...] = ()  # what devices permit, a ruleset each
+    path_crossings: tuple[PathCrossing, ...] = ()  # what passes over several of them

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from zoneguard.findings.finding import Severity
+from zoneguard.findings.finding import Finding, Party, Severity, Verdict
 from zoneguard.net.flow import State
 from zoneguard.policy.model import PUBLIC, Role
 from zoneguard.rules.base import Rule
 from zoneguard.rules.evidence import Decision
+from zoneguard.rules.permitted import locators, probe_words, services_words, spans_words
 from zoneguard.rules.sight import gateway_macs, is_breach, is_leg
-from zoneguard.rules.telling import end_words, graver, service_words, tell
+from zoneguard.rules.telling import end_words, graver, service_words, tell, zone_name
 from zoneguard.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from zoneguard.findings.finding import Finding
     from zoneguard.policy.model import Policy
     from zoneguard.rules.evidence import Conversation, Evidence
 
@@ -67,6 +67,40 @@ def check(evidence: Evidence) -> Iterator[Finding]:
             ),
             severity=graver(policy, RULE.severity, one.orig.zone, one.resp.zone),
             name=f"{RULE.name}-{way}",
+        )
+    yield from _paths(evidence)
+
+
+def _paths(evidence: Evidence) -> Iterator[Finding]:
+    """Yield the ways over several devices that lead past every gateway, unless one device permits as much."""
+    policy = evidence.policy
+    told = {
+        (one.orig_zone, one.resp_zone) for permission in evidence.permissions for one in permission.crossings
+    }
+    for path in evidence.path_crossings:
+        if (path.orig_zone, path.resp_zone) in told:
+            continue
+        orig, resp = zone_name(policy, path.orig_zone), zone_name(policy, path.resp_zone)
+        drawn = " → ".join([path.orig_zone, *(f"[{hop.device}] → {hop.behind}" for hop in path.hops)])
+        lines = tuple(line for hop in path.hops for line in hop.lines)
+        source, target = spans_words(path.widest.source), spans_words(path.widest.destination)
+        service = services_words(path.widest.services)
+        yield Finding(
+            rule=RULE.id,
+            name=f"{RULE.name}-path",
+            verdict=Verdict.VIOLATED if path.sure else Verdict.UNVERIFIABLE,
+            severity=graver(policy, RULE.severity, path.orig_zone, path.resp_zone),
+            title=RULE.title,
+            message=Text(
+                ja=f"{orig.ja}から{resp.ja}へ、無害化装置を通らずに、複数の機器を経て届く経路があります: {drawn}。"
+                f"最も広い部分は {source.ja} → {target.ja}、{service.ja}。例: {probe_words(path.example)}。",
+                en=f"A way over several devices leads from {orig.en} to {resp.en} past every sanitising gateway: {drawn}. "
+                f"The widest part is {source.en} → {target.en}, {service.en}; for example {probe_words(path.example)}.",
+            ),
+            remedy=RULE.remedy,
+            orig=Party(zone=path.orig_zone),
+            resp=Party(zone=path.resp_zone),
+            locators=locators(lines),
         )
 
 
@@ -137,4 +171,5 @@ RULE = Rule(
         en="LGWAN mail with LGWAN-SS, declared WSUS and virus definition flows, the sanitiser's own API.",
     ),
     check=check,
+    needs_traffic=False,
 )

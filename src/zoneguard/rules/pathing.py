@@ -1,0 +1,127 @@
+"""Ways over several devices: what passes all of them in a row, though none joins the two zones by itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple
+
+from zoneguard.net.product import Product, count, example_of
+from zoneguard.policy.graph import paths_over_devices
+from zoneguard.policy.regions import allowed_regions, zone_spans
+from zoneguard.rules.permitting import MOST_PASSAGES, Held, universe_of
+from zoneguard.rules.sight import owed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from zoneguard.firewall.model import Line, ParseResult
+    from zoneguard.net.product import Probe
+    from zoneguard.policy.model import Policy
+    from zoneguard.rules.permitting import Shown
+
+MOST_DEVICES = 32  # more are not combined
+MOST_PATHS = 64  # of one pair of zones
+MOST_PIECES = 256  # products that are followed over one path; of more, the widest
+
+
+class Hop(NamedTuple):
+    """One device on a path, between two zones, and the lines that let the widest part pass."""
+
+    device: str
+    before: str
+    behind: str
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PathCrossing:
+    """What passes from one zone to another over several devices, and the policy does not allow.
+
+    `sure` False: something on the way was not understood, or an address was translated.
+    """
+
+    orig_zone: str
+    resp_zone: str
+    hops: tuple[Hop, ...]
+    sure: bool
+    widest: Shown
+    example: Probe
+
+
+class _Piece(NamedTuple):
+    source: tuple[tuple[int, int], ...]  # as it came in
+    now: Product
+    lines: tuple[tuple[Line, ...], ...]
+    sure: bool
+
+
+def path_crossings(policy: Policy, results: Sequence[ParseResult]) -> Iterator[PathCrossing]:
+    """Yield, for each pair of zones that owe each other separation, the shortest path that lets something pass."""
+    spans = zone_spans(policy)
+    regions = allowed_regions(policy, spans)
+    sides = [(result, ruleset) for result in results for ruleset in result.rulesets]
+    if not 1 < len(sides) <= MOST_DEVICES:
+        return
+    universe = universe_of([ruleset for _, ruleset in sides], regions)
+    held = {
+        f"{at} {ruleset.device}": Held(policy, spans, regions, result, ruleset, universe=universe)
+        for at, (result, ruleset) in enumerate(sides)
+    }
+    joins = {name: {zone for zones in one.faces.values() for zone in zones} for name, one in held.items()}
+    for orig in spans:
+        for resp in spans:
+            if orig == resp or owed(policy, orig, resp) is None:
+                continue
+            for path in islice(paths_over_devices(joins, orig, resp), MOST_PATHS):
+                found = _along(held, path, orig, resp)
+                if found is not None:
+                    yield found
+                    break
+
+
+def _along(
+    held: dict[str, Held], path: tuple[tuple[str, str, str], ...], orig: str, resp: str
+) -> PathCrossing | None:
+    first = held[path[0][0]]
+    start = first.asked(orig, resp)
+    pieces = [_Piece(start.source, start, (), sure=True)]
+    for device, before, behind in path:
+        pieces = list(_past(held[device], before, behind, pieces))
+        pieces = sorted(pieces, key=lambda one: -count(one.now, first.universe))[:MOST_PIECES]
+    beyond = [
+        (rest, piece)
+        for piece in pieces
+        for rest in first.allowed.unmatched(piece.now._replace(source=piece.source))
+        if _reaches(first, rest, resp)
+    ]
+    if not beyond:
+        return None
+    product, piece = max(beyond, key=lambda one: (one[1].sure, count(one[0], first.universe)))
+    hops = tuple(
+        Hop(held[device].ruleset.device, before, behind, lines)
+        for (device, before, behind), lines in zip(path, piece.lines, strict=True)
+    )
+    return PathCrossing(
+        orig_zone=orig,
+        resp_zone=resp,
+        hops=hops,
+        sure=piece.sure,
+        widest=first.shown(product),
+        example=example_of(product, first.universe),
+    )
+
+
+def _past(held: Held, before: str, behind: str, pieces: list[_Piece]) -> Iterator[_Piece]:
+    for piece in pieces:
+        for way in held.ways(before, behind):
+            for one in islice(held.permitter.passages(piece.now, *way), MOST_PASSAGES):
+                lines = tuple(decision.line for decision in one.decisions if decision.line is not None)
+                source = piece.source if one.translations else one.entered.source
+                sure = piece.sure and one.sure and not one.translations
+                yield _Piece(source, one.left, (*piece.lines, lines), sure=sure)
+
+
+def _reaches(held: Held, product: Product, zone: str) -> bool:
+    spans = held.spans[zone]
+    return any(first <= low <= last for low, _ in product.destination for first, last in spans)
