@@ -16,7 +16,7 @@ from zoneguard.text import Text
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from zoneguard.policy.model import Policy
+    from zoneguard.policy.model import AllowedFlow, Policy
     from zoneguard.rules.base import Rule
     from zoneguard.rules.evidence import Conversation, End, ZonedClaim
 
@@ -108,6 +108,32 @@ def tell_claims(
         first_seen=min(claim.first_seen for claim in claims),
         last_seen=max(claim.last_seen for claim in claims),
         locators=tuple(claim.locator for claim in claims[:LOCATORS]),
+    )
+
+
+def tell_flow(
+    rule: Rule,
+    flow: AllowedFlow,
+    message: Text,
+    *,
+    verdict: Verdict = Verdict.REVIEW,
+    severity: Severity | None = None,
+    seen: tuple[int, int] | None = None,
+) -> Finding:
+    """Make a finding of a declared flow; `seen` is when its traffic was first and last observed."""
+    return Finding(
+        rule=rule.id,
+        name=rule.name,
+        verdict=verdict,
+        severity=severity or rule.severity,
+        title=rule.title,
+        message=message,
+        remedy=rule.remedy,
+        orig=Party(zone=flow.source.zone),
+        resp=Party(zone=flow.destination.zone),
+        first_seen=seen[0] if seen else None,
+        last_seen=seen[1] if seen else None,
+        allowed_by=flow.id,
     )
 
 

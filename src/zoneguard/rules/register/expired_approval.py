@@ -5,15 +5,17 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING
 
-from zoneguard.findings.finding import Finding, Party, Severity, Verdict
+from zoneguard.findings.finding import Severity, Verdict
 from zoneguard.firewall.eras import dates_in, temporary_words
 from zoneguard.rules.base import Rule
 from zoneguard.rules.permitted import line_words, tell_lines
+from zoneguard.rules.telling import tell_flow
 from zoneguard.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from zoneguard.findings.finding import Finding
     from zoneguard.firewall.model import Line
     from zoneguard.rules.evidence import Evidence
 
@@ -112,20 +114,7 @@ def _approvals(evidence: Evidence) -> Iterator[Finding]:
                 ja=f"許可 {flow.id} の期限は {until.isoformat()} に切れました。観測期間に通信はありませんでした。",
                 en=f"The approval of flow {flow.id} ended on {until.isoformat()}; none of its traffic was observed.",
             )
-        yield Finding(
-            rule=RULE.id,
-            name=RULE.name,
-            verdict=verdict,
-            severity=severity,
-            title=RULE.title,
-            message=message,
-            remedy=RULE.remedy,
-            orig=Party(zone=flow.source.zone),
-            resp=Party(zone=flow.destination.zone),
-            first_seen=seen[0] if seen else None,
-            last_seen=seen[1] if seen else None,
-            allowed_by=flow.id,
-        )
+        yield tell_flow(RULE, flow, message, verdict=verdict, severity=severity, seen=seen)
 
 
 RULE = Rule(

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from zoneguard.findings.finding import Finding, Party, Severity, Verdict
+from zoneguard.findings.finding import Severity, Verdict
 from zoneguard.net.address import spans_of
 from zoneguard.net.spans import spans_from, spans_size
 from zoneguard.policy.model import FlowKind
 from zoneguard.rules.base import Rule
 from zoneguard.rules.permitted import line_words, spans_words, tell_lines
 from zoneguard.rules.sight import touches_mynumber
+from zoneguard.rules.telling import tell_flow
 from zoneguard.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from zoneguard.findings.finding import Finding
     from zoneguard.policy.model import FlowEnd
     from zoneguard.rules.evidence import Evidence
 
@@ -39,20 +41,13 @@ def check(evidence: Evidence) -> Iterator[Finding]:
                 if size is None
                 else Text(ja=f"{size:,} アドレス", en=f"{size:,} addresses")
             )
-            yield Finding(
-                rule=RULE.id,
-                name=RULE.name,
-                verdict=Verdict.REVIEW,
-                severity=RULE.severity,
-                title=RULE.title,
-                message=Text(
+            yield tell_flow(
+                RULE,
+                flow,
+                Text(
                     ja=f"特定通信 {flow.id} の{side.ja}が {extent.ja} で、経路が限定されていません。",
                     en=f"The {side.en} of flow {flow.id} is {extent.en}; the route is not limited.",
                 ),
-                remedy=RULE.remedy,
-                orig=Party(zone=flow.source.zone),
-                resp=Party(zone=flow.destination.zone),
-                allowed_by=flow.id,
             )
     for permission in evidence.permissions:
         told = {id(line) for crossing in permission.crossings for line in crossing.lines}

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from zoneguard.findings.finding import Finding, Party, Severity, Verdict
+from zoneguard.findings.finding import Severity, Verdict
 from zoneguard.policy.model import FlowKind
 from zoneguard.policy.services import format_service
 from zoneguard.rules.base import Rule
 from zoneguard.rules.permitted import is_any_service, line_words, services_words, tell_lines
 from zoneguard.rules.sight import touches_mynumber
+from zoneguard.rules.telling import tell_flow
 from zoneguard.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from zoneguard.findings.finding import Finding
     from zoneguard.policy.model import Service
     from zoneguard.rules.evidence import Evidence
 
@@ -27,20 +29,13 @@ def check(evidence: Evidence) -> Iterator[Finding]:
         wide = [service for service in flow.services if _is_wide(service)]
         if flow.kind is FlowKind.TOKUTEI and wide:
             listed = ", ".join(format_service(service) for service in wide)
-            yield Finding(
-                rule=RULE.id,
-                name=RULE.name,
-                verdict=Verdict.REVIEW,
-                severity=RULE.severity,
-                title=RULE.title,
-                message=Text(
+            yield tell_flow(
+                RULE,
+                flow,
+                Text(
                     ja=f"特定通信 {flow.id} のサービス（{listed}）は、ポートが限定されていません。",
                     en=f"The services of flow {flow.id} ({listed}) are not limited to ports.",
                 ),
-                remedy=RULE.remedy,
-                orig=Party(zone=flow.source.zone),
-                resp=Party(zone=flow.destination.zone),
-                allowed_by=flow.id,
             )
     for permission in evidence.permissions:
         told = {id(line) for crossing in permission.crossings for line in crossing.lines}
