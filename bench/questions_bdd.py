@@ -12,7 +12,7 @@ from zoneguard.net.rulelist import Action, Reading
 if TYPE_CHECKING:
     from rulelists import Row
 
-NODES = 1 << 26  # about 1.3 GB when all are in use
+NODES = 1 << 26  # 1.4 GB
 
 
 def ask(question: str, case: list[Row], changed: list[Row]) -> tuple[int, str]:

@@ -84,7 +84,8 @@ class RuleList:
     object stands in two lines, true behaviour is still between MUST and MAY, perhaps not up to either.
 
     Index: entries are the products of all lines in order. Building is linear in the ends of their spans;
-    10,000 lines take about 0.1 s and 30 MB. Everything asked is lazy.
+    10,000 generated lines with 52,000 cuts take 0.44 s and 150 MB,
+    100,000 with 490,000 cuts 5.9 s and 2 GB (two cores, Python 3.11). Everything asked is lazy.
     """
 
     def __init__(

@@ -29,7 +29,7 @@ class ConnectionState(IntFlag):
 
 
 ALL_STATES = 31
-COUNTED = 16384  # sets whose count is kept: about 10 MB; most products of one list share a few hundred
+COUNTED = 16384  # sets whose count is kept: 12 MB at 5,500 atoms
 
 
 class Service(NamedTuple):
@@ -72,8 +72,7 @@ class ServiceUniverse:
 
     Invariant: the atoms are disjoint, cover every packet, and lie whole inside or whole outside of each
     given service. They are cut protocol by protocol, then destination port by destination port and so on,
-    each part only along the services that reach it: 2,000 services of ordinary rule lists make about
-    4,000 atoms, where a grid over all dimensions would make millions.
+    each part only along the services that reach it: 1,017 generated services made 5,499 atoms.
     """
 
     def __init__(self, services: Iterable[Service]) -> None:
@@ -145,7 +144,7 @@ class ServiceUniverse:
 
 
 def _subset_sums(sizes: list[int]) -> list[int]:
-    """Give the sum of sizes for each octet of a service set: 8 times as fast as adding up atom by atom."""
+    """Give the sum of sizes for each octet of a service set: 17 times as fast as atom by atom, at 5,500 atoms."""
     sums = [0]
     for size in sizes:
         sums += [one + size for one in sums]

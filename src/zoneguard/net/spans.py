@@ -17,7 +17,7 @@ Spans: TypeAlias = "tuple[Span, ...]"
 
 ANYWHERE: Spans = ((0, LAST),)
 ANY_V4: Spans = ((V4_FIRST, V4_LAST),)
-WILDCARD_LIMIT = 65536  # stretches of one wildcard mask: 16 scattered bits, about 10 MB
+WILDCARD_LIMIT = 65536  # stretches of one wildcard mask: 16 scattered bits
 
 
 def spans_from(stretches: Iterable[Span]) -> Spans:

@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 Entries: TypeAlias = int  # bit i: entry i of one rule list
 
 CACHED_BYTES = 32 << 20  # of answers kept by one field; 10,000 entries: 13,000 answers
-DIRECT = 8  # entries looked at one by one before the index is asked: measured, 4 to 16 are alike
+DIRECT = 8  # entries looked at one by one before the index is asked; 8 and 16 are alike, 4 is 20 % slower
 
 
 class AddressField:
     """The number line cut at all range ends, each stretch with the entries that cover it.
 
     Built from one canonical union of spans an entry. Of n cuts only every `step`-th holds its bitset; those
-    between are told by what begins and ends there, which keeps 100,000 entries at a few hundred megabytes
-    where all bitsets would be gigabytes. Two segment trees hold the unions of what begins and what ends
+    between are told by what begins and ends there, which keeps 100,000 entries with 490,000 cuts
+    in both fields at 2 GB, where the bitsets of all cuts alone would be 6 GB. Two segment trees hold the unions of what begins and what ends
     in runs of cuts: since spans of one entry never touch, an entry meets a range exactly when it covers
     the first stretch or begins later in the range, and contains it exactly when it covers the first
     stretch and does not end before the last.
