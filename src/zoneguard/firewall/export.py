@@ -102,4 +102,8 @@ def decode(octets: bytes) -> str:
 
 
 def _put_away(found: re.Match[str]) -> str:
-    return found[0].replace(found["secret"], REDACTED)
+    secret = found["secret"]
+    if "</" in found.string or found.string.lstrip().startswith("<"):
+        secret = re.split("[\"'<>]", secret, maxsplit=1)[0]  # the tags of an XML export are no part of it
+    at = found.start("secret") - found.start()
+    return found[0][:at] + REDACTED + found[0][at + len(secret) :] if secret else found[0]
