@@ -28,5 +28,6 @@ class Format(NamedTuple):
 
 # Each of them needs Format, so it stands above.
 from zoneguard.firewall.vendors.fortios import FORMAT as FORTIOS  # noqa: E402
+from zoneguard.firewall.vendors.panos import FORMAT as PANOS  # noqa: E402
 
-FORMATS: tuple[Format, ...] = (FORTIOS,)
+FORMATS: tuple[Format, ...] = (FORTIOS, PANOS)
