@@ -107,6 +107,10 @@ def decode(octets: bytes) -> str:
 
 def _put_away(found: re.Match[str]) -> str:
     secret = found["secret"]
+    if "</" in found.string or found.string.lstrip().startswith("<"):
+        secret = re.split("[\"'<>]", secret, maxsplit=1)[0]  # the tags of an XML export are no part of it
     # A quote that closes around the secret stays, or the rest of a table would be one cell.
-    quote = '"' if not secret.startswith('"') and secret.count('"') % 2 else ""
-    return found[0].replace(secret, REDACTED + quote)
+    elif not secret.startswith('"') and secret.count('"') % 2:
+        secret = secret.partition('"')[0]
+    at = found.start("secret") - found.start()
+    return found[0][:at] + REDACTED + found[0][at + len(secret) :] if secret else found[0]

@@ -9,6 +9,7 @@ from zoneguard.firewall.vendors.fortios import FORMAT as FORTIOS
 from zoneguard.firewall.vendors.ios import FORMAT as IOS
 from zoneguard.firewall.vendors.iptables import FORMAT as IPTABLES
 from zoneguard.firewall.vendors.nec_ix import FORMAT as NEC_IX
+from zoneguard.firewall.vendors.panos import FORMAT as PANOS
 from zoneguard.firewall.vendors.yamaha import FORMAT as YAMAHA
 
 if TYPE_CHECKING:
@@ -20,5 +21,6 @@ FORMATS: tuple[Format, ...] = (
     IOS,
     IPTABLES,
     NEC_IX,
+    PANOS,
     YAMAHA,
 )
