@@ -28,5 +28,6 @@ class Format(NamedTuple):
 
 # Each of them needs Format, so it stands above.
 from zoneguard.firewall.vendors.iptables import FORMAT as IPTABLES  # noqa: E402
+from zoneguard.firewall.vendors.nftables import FORMAT as NFTABLES  # noqa: E402
 
-FORMATS: tuple[Format, ...] = (IPTABLES,)
+FORMATS: tuple[Format, ...] = (IPTABLES, NFTABLES)
