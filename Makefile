@@ -62,6 +62,10 @@ venv:
 test-programs:
 	$(call packages,command -v tshark && command -v tcpdump && command -v zstd,tshark tcpdump zstd)
 
+.PHONY: oracle-programs
+oracle-programs:
+	$(call packages,command -v iptables-restore && command -v nft && command -v ip && command -v ipset,iptables nftables iproute2 ipset)
+
 .PHONY: bench-programs
 bench-programs: test-programs
 	$(call packages,command -v nfdump && command -v nfpcapd,nfdump)
@@ -84,6 +88,7 @@ demo: setup  ## Judge the sample captures against zones.yaml (in Japanese or Eng
 
 .PHONY: check
 check: setup test-programs  ## Lint, types, layers and tests: what .ci/run runs
+	@[ "$$(id -u)" != 0 ] || $(MAKE) oracle-programs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -93,6 +98,10 @@ check: setup test-programs  ## Lint, types, layers and tests: what .ci/run runs
 .PHONY: fuzz
 fuzz: setup  ## Hostile captures and policies, for as long as FUZZ_CASES says
 	FUZZ_CASES=$(or $(FUZZ_CASES),1000000) $(BIN)/pytest tests/fuzz -v
+
+.PHONY: oracle
+oracle: setup oracle-programs  ## As root: the Linux kernel judges random rulesets and packets beside the model (an hour)
+	$(BIN)/python -m tests.oracle.run --rulesets $(or $(ORACLE_RULESETS),200) --packets $(or $(ORACLE_PACKETS),5000)
 
 .PHONY: accept
 accept: setup  ## Compare with a corpus of real captures: make accept CORPUS=/path/to/corpus

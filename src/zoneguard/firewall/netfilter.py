@@ -229,7 +229,10 @@ def lines_of(layout: Layout[Action], untracked: Sequence[Match] = (), prefix: st
 def translations_of(
     layout: Layout[Nat], untracked: Sequence[Match] = (), prefix: str = ""
 ) -> list[Translation]:
-    """Make the translations of a nat chain."""
+    """Make the translations of a nat chain; what exempts at its end exempts from nothing."""
+    last = max(
+        (at for at, one in enumerate(layout.lines) if one.end.source or one.end.destination), default=-1
+    )
     return [
         Translation(
             id=prefix + laid.id,
@@ -238,7 +241,7 @@ def translations_of(
             source=laid.end.source,
             destination=laid.end.destination,
         )
-        for laid in layout.lines
+        for laid in layout.lines[: last + 1]
         for match in _as_pool(laid.match, laid.end)
     ]
 

@@ -9,6 +9,7 @@ from zoneguard.firewall.vendors.fortios import FORMAT as FORTIOS
 from zoneguard.firewall.vendors.ios import FORMAT as IOS
 from zoneguard.firewall.vendors.iptables import FORMAT as IPTABLES
 from zoneguard.firewall.vendors.nec_ix import FORMAT as NEC_IX
+from zoneguard.firewall.vendors.nftables import FORMAT as NFTABLES
 from zoneguard.firewall.vendors.panos import FORMAT as PANOS
 from zoneguard.firewall.vendors.yamaha import FORMAT as YAMAHA
 
@@ -21,6 +22,7 @@ FORMATS: tuple[Format, ...] = (
     IOS,
     IPTABLES,
     NEC_IX,
+    NFTABLES,
     PANOS,
     YAMAHA,
 )

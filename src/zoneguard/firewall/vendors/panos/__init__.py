@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from zoneguard.firewall.model import Rewrite, Ruleset
 from zoneguard.firewall.format import Format
+from zoneguard.firewall.model import Rewrite, Ruleset
 from zoneguard.firewall.vendors.panos.accounts import account
 from zoneguard.firewall.vendors.panos.config import read
 from zoneguard.firewall.vendors.panos.nat import translations
