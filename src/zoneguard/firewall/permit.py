@@ -171,7 +171,14 @@ class Permitter:
             if self._plain[at]
             else tuple(number for number, line in enumerate(step.lines) if meets(line.match, *path))
         )
+        return self.indexed(at, chosen)
+
+    def indexed(self, at: int, chosen: tuple[int, ...] | None) -> tuple[RuleList, tuple[Line, ...]]:
+        """Give the index of some lines of a step (None: all of them), made when it is first asked for."""
         if (at, chosen) not in self._lists:
+            step = self.ruleset.steps[at]
+            if not isinstance(step, Filter):
+                raise TypeError("Only a filter has lines.")
             lines = step.lines if chosen is None else tuple(step.lines[number] for number in chosen)
             entries = [entry_of(line, self.universe) for line in lines]
             self._lists[at, chosen] = RuleList(entries, self.universe, default=step.default), lines

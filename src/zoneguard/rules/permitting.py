@@ -8,7 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from zoneguard.firewall.model import Action, Filter, Line
-from zoneguard.firewall.permit import Passage, Permitter, applies, entry_of, meets, services_of
+from zoneguard.firewall.permit import Passage, Permitter, applies, meets, services_of
 from zoneguard.firewall.trace import trace
 from zoneguard.net import rulelist
 from zoneguard.net.address import number_of, spans_of
@@ -389,20 +389,20 @@ class Held:
 
     def _covered(self) -> Iterator[Covered]:
         """Yield unreachable lines; only lines on at least the same interfaces cover one."""
-        for step in self.ruleset.steps:
+        for at, step in enumerate(self.ruleset.steps):
             if not isinstance(step, Filter):
                 continue
             for key in dict.fromkeys((line.match.ingress, line.match.egress) for line in step.lines):
-                lines = [
-                    line
-                    for line in step.lines
+                chosen = tuple(
+                    number
+                    for number, line in enumerate(step.lines)
                     if _covers(line.match.ingress, key[0]) and _covers(line.match.egress, key[1])
-                ]
-                rules = RuleList([entry_of(line, self.universe) for line in lines], self.universe)
+                )
+                rules, lines = self.permitter.indexed(at, None if len(chosen) == len(step.lines) else chosen)
                 for one in rules.unreachable():
                     line = lines[one.line]
-                    if line.enabled and (line.match.ingress, line.match.egress) == key:
-                        yield Covered(step.name, line, tuple(lines[at] for at in one.covered_by))
+                    if line.enabled and not line.implicit and (line.match.ingress, line.match.egress) == key:
+                        yield Covered(step.name, line, tuple(lines[by] for by in one.covered_by))
 
     def _denied_flows(self) -> Iterator[str]:
         for region, flow in zip(self.regions, self.policy.flows, strict=True):
