@@ -79,7 +79,9 @@ def main() -> int:
     parser.add_argument("--kind", choices=KINDS, action="append")
     chosen = parser.parse_args()
     if not may_build():
-        sys.stderr.write("The oracle needs root and network namespaces. root とネットワーク名前空間が必要です。\n")
+        sys.stderr.write(
+            "The oracle needs root and network namespaces. root とネットワーク名前空間が必要です。\n"
+        )
         return 5
     failed = False
     for kind in chosen.kind or ("iptables", "nftables"):
