@@ -100,7 +100,7 @@ fuzz: setup  ## Hostile captures and policies, for as long as FUZZ_CASES says
 	FUZZ_CASES=$(or $(FUZZ_CASES),1000000) $(BIN)/pytest tests/fuzz -v
 
 .PHONY: oracle
-oracle: setup oracle-programs  ## As root: the Linux kernel judges random rulesets and packets beside the model (an hour)
+oracle: setup oracle-programs  ## As root: the Linux kernel judges random rulesets and packets beside the model (half an hour)
 	$(BIN)/python -m tests.oracle.run --rulesets $(or $(ORACLE_RULESETS),200) --packets $(or $(ORACLE_PACKETS),5000)
 
 .PHONY: accept

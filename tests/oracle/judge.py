@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -11,7 +12,7 @@ from tests.oracle.packets import ESTABLISHED, Packet, reply_to, seen, state_of, 
 from tests.oracle.world import NETWORKS
 from zoneguard.firewall.model import Action, Mapping, Rewrite, Ruleset
 from zoneguard.firewall.netfilter import known_as
-from zoneguard.net.address import address_at, number_of
+from zoneguard.net.address import number_of, spans_of
 
 if TYPE_CHECKING:
     from tests.oracle.packets import Seen
@@ -106,8 +107,8 @@ def _fits(packet: Packet, model: Expected, egress: str, found: Seen) -> bool:
     ports = packet.protocol in {6, 17}
     return (
         egress == model.egress
-        and _within(number_of(ip_address(found.source)), model.source)
-        and _within(number_of(ip_address(found.destination)), model.destination)
+        and _within(_number(found.source), model.source)
+        and _within(_number(found.destination), model.destination)
         and (not ports or _within(found.sport, model.sport))
         and (not ports or _within(found.dport, model.dport))
     )
@@ -119,7 +120,7 @@ def _within(number: int, span: tuple[int, int]) -> bool:
 
 def expect(ruleset: Ruleset, packet: Packet, state: int) -> Expected:
     """Ask the model: where the packet goes after translation, its verdict, and how it comes out."""
-    source, destination = number_of(ip_address(packet.source)), number_of(ip_address(packet.destination))
+    source, destination = _number(packet.source), _number(packet.destination)
     spans = [(source, source), (destination, destination), (packet.sport,) * 2, (packet.dport,) * 2]
     ingress, egress = known_as(packet.ingress, ruleset.interfaces), _egress(spans[1])
     translated = False
@@ -181,13 +182,17 @@ def _apply(mapping: Mapping | None, matched: tuple, spans: list[tuple[int, int]]
 
 
 def _egress(destination: tuple[int, int]) -> str:
-    address = address_at(destination[0])
-    return next(
-        name
-        for name, networks in NETWORKS.items()
-        if any(
-            address in ip_network(network)
-            for network in networks
-            if (":" in network) == (address.version == 6)
-        )
-    )
+    return next(name for name, span in _SPANS if _within(destination[0], span))
+
+
+_SPANS = [
+    (name, span)
+    for name, networks in NETWORKS.items()
+    for network in networks
+    for span in spans_of(ip_network(network))
+]
+
+
+@cache
+def _number(address: str) -> int:
+    return number_of(ip_address(address))

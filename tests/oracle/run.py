@@ -6,6 +6,7 @@ python -m tests.oracle.run [--rulesets 200] [--packets 5000] [--seed 0] [--kind 
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 from dataclasses import dataclass, field
@@ -83,6 +84,7 @@ def main() -> int:
             "The oracle needs root and network namespaces. root とネットワーク名前空間が必要です。\n"
         )
         return 5
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the namespaces are removed
     failed = False
     for kind in chosen.kind or ("iptables", "nftables"):
         total, start = Sum(), time.monotonic()

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from zoneguard.firewall.model import Match, Place
 
 MOST_LINES = 100_000  # laid-out lines of one list; beyond, calls are left open
-MOST_STEPS = 200_000  # rules asked while laying out
+MOST_STEPS = 200_000  # rules asked while laying out, those of many services counted for more
 DEEPEST = 64  # calls within calls
 LOGGED = 32  # logging rules that are remembered in one chain
 
@@ -161,7 +161,7 @@ class _Laying(Generic[End]):
         region = state.region
         for at in range(state.at, len(state.rules)):
             rule = state.rules[at]
-            self.steps += 1
+            self.steps += 1 + sum(len(one.services) for one in rule.matches) * len(region.services) // 16
             if self.calls and self.steps > MOST_STEPS:
                 raise _TooLongError
             found = [both for one in rule.matches if (both := meet(region, one)) is not None]

@@ -301,6 +301,11 @@ def test_last_day_of_a_time_match_is_the_day_on_which_the_line_ends():
     assert (line.begins, line.expires, line.match.unknown) == (date(2026, 4, 1), date(2026, 9, 30), ())
 
 
+def test_days_of_a_call_leave_the_called_chain_open():
+    result = read("-m time --datestop 2026-10-01 -j a", "-A a -j ACCEPT", chains=["a"])
+    assert ask(result)[0] is None
+
+
 def test_destination_is_rewritten_before_the_filter_sees_it_and_source_after():
     nat = (
         "*nat\n:PREROUTING ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\n"

@@ -421,6 +421,10 @@ def test_clean_sample_is_understood_as_a_whole():
     assert result.rulesets[0].steps[0].default_log
 
 
+def test_quote_that_is_never_closed_leaves_its_rule_open():
+    assert ask(read('tcp dport 80 log prefix "x drop', "accept"))[0] is None
+
+
 def test_hostile_json_is_read_or_refused():
     deep = '{"nftables": [' + '{"rule": ' * 5000 + "1" + "}" * 5000 + "]}"
     with pytest.raises(InputRefusedError):

@@ -15,7 +15,7 @@ from zoneguard.firewall.vendors.iptables.address import (
     range_named,
     spans_named,
 )
-from zoneguard.net.service import Service
+from zoneguard.net.service import ALL_PORTS, Service
 from zoneguard.net.spans import spans_from, subtract_spans
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ class IpSet:
     open_for: str = ""
     entries: list[tuple[str, ...]] = field(default_factory=list)
     exceptions: list[tuple[str, ...]] = field(default_factory=list)
+    known: dict[tuple[str, ...], tuple[Match, ...]] = field(default_factory=dict)  # by directions
 
 
 def read_line(sets: dict[str, IpSet], words: list[str]) -> bool:
@@ -56,13 +57,20 @@ def matches_of(sets: dict[str, IpSet], name: str, directions: list[str]) -> tupl
     known = sets.get(name)
     if known is None:
         return (not_sure(f"set {name}, which the file does not list"),)
+    asked = tuple(directions)
+    if asked not in known.known:
+        known.known[asked] = _of_any(sets, known, directions)
+    return known.known[asked]
+
+
+def _of_any(sets: dict[str, IpSet], known: IpSet, directions: list[str]) -> tuple[Match, ...]:
     if known.kind != "list:set":
         return _of_set(known, directions)
     found: list[Match] = []
     for entry in known.entries:
         member = sets.get(entry[0])
         if member is None or member.kind == "list:set":
-            return (not_sure(f"set {name} with member {entry[0]}"),)
+            return (not_sure(f"set {known.name} with member {entry[0]}"),)
         found += _of_set(member, directions)
     return tuple(found)
 
@@ -107,8 +115,23 @@ def _of_tuples(known: IpSet, parts: list[str], directions: list[str]) -> tuple[M
 
 def _of_part(part: str, direction: str, words: list[str]) -> tuple[Match, ...]:
     if part == "port":
-        return (Match(services=tuple(box for word in words for box in _ports(word, direction))),)
+        return (Match(services=_joined(box for word in words for box in _ports(word, direction))),)
     return _of_addresses(spans_from(span for word in words for span in _member(word)), direction)
+
+
+def _joined(boxes: Iterable[Service]) -> tuple[Service, ...]:
+    """Join ports that touch; each box narrows one side only, and all the same one."""
+    spans: dict[tuple[int, bool], list[tuple[int, int]]] = {}
+    for box in boxes:
+        of_source = box.sport != ALL_PORTS
+        spans.setdefault((box.protocol[0], of_source), []).append(box.sport if of_source else box.dport)
+    return tuple(
+        Service(protocol=(protocol, protocol), sport=span)
+        if of_source
+        else Service(protocol=(protocol, protocol), dport=span)
+        for (protocol, of_source), found in spans.items()
+        for span in spans_from(found)
+    )
 
 
 def _of_addresses(spans: Spans, direction: str) -> tuple[Match, ...]:

@@ -27,13 +27,15 @@ if TYPE_CHECKING:
 
 Union = tuple[Match, ...]
 
+MOST_NEGATED = 512  # boxes of services of which the complement is made
+
 
 @dataclass(slots=True)
 class Conditions:
     """What the options of one rule say: all of `unions` hold."""
 
     unions: list[Union] = field(default_factory=list)
-    modules: list[str] = field(default_factory=list)
+    protocol: int | None = None
     comment: str = ""
     begins: date | None = None
     expires: date | None = None
@@ -43,10 +45,11 @@ class Conditions:
 
 
 class Option(NamedTuple):
-    """The values of one option, and whether it is negated."""
+    """The values of one option, whether it is negated, and the protocol that the rule has named before it."""
 
     values: list[str]
     negated: bool
+    protocol: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,6 @@ def read_conditions(words: list[Word], context: Context) -> Conditions:
 def _take(found: Conditions, context: Context, name: str, values: list[str], *, negated: bool) -> None:
     said = " ".join([*(["!"] if negated else []), name, *values])
     if name == "--match":
-        found.modules += values
         found.unions += [(not_sure(f"-m {one}"),) for one in values if one in _ALONE]
     elif name == "--comment":
         found.comment = values[0] if values else ""
@@ -106,7 +108,9 @@ def _take(found: Conditions, context: Context, name: str, values: list[str], *, 
             found.expires = day
     elif (reader := _READERS.get(name)) is not None:
         try:
-            found.unions.append(reader(context, Option(values, negated)))
+            found.unions.append(reader(context, Option(values, negated, found.protocol)))
+            if name == "--protocol" and not negated:
+                found.protocol = protocol_number(values[0])
         except (ValueError, KeyError, IndexError):
             found.unions.append((not_sure(said),))
     else:
@@ -145,6 +149,8 @@ def _network(_: Context, option: Option, *, source: bool) -> Union:
 def _services(
     boxes: tuple[Service, ...], *, negated: bool, within: tuple[Service, ...] = (Service(),)
 ) -> Union:
+    if negated and len(boxes) > MOST_NEGATED:
+        raise ValueError(len(boxes))
     made = subtract_services(within, boxes) if negated else boxes
     return (Match(services=made),) if made else ()
 
@@ -172,8 +178,9 @@ def _ports(_: Context, option: Option, *, fields: str, several: bool) -> Union:
     words = option.values[0].split(",") if several else [option.values[0]]
     spans = spans_from(port_span(word) for word in words)
     sides = ("sport", "dport") if fields == "either" else (fields,)
-    boxes = tuple(box for side in sides for span in spans for box in services(WITH_PORTS, **{side: span}))
-    return _services(boxes, negated=option.negated, within=services(WITH_PORTS))
+    protocols = [one for one in WITH_PORTS if option.protocol in {None, one}]
+    boxes = tuple(box for side in sides for span in spans for box in services(protocols, **{side: span}))
+    return _services(boxes, negated=option.negated, within=services(protocols))
 
 
 def _tcp_flags(_: Context, option: Option) -> Union:

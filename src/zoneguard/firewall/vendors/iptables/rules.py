@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from zoneguard.firewall.chains import ChainRule, Way
-from zoneguard.firewall.matching import FAMILIES, meet_all
+from zoneguard.firewall.matching import FAMILIES, meet_all, not_sure
 from zoneguard.firewall.model import Action, LineState, Mapping
 from zoneguard.firewall.netfilter import SOME_V4, SOME_V6, Nat
 from zoneguard.firewall.vendors.iptables.address import mapping_span, network_span, port_span
@@ -42,6 +42,10 @@ def read_rule(
     family = FAMILIES["ipv6" if table.v6 else "ipv4"]
     matches = meet_all([(family,), *found.unions])
     way, end, target = _outcome(table, found)
+    if (found.begins or found.expires) and not isinstance(end, Action):
+        # Only a line of a filter carries its days.
+        days = f"from {found.begins or '…'} to {found.expires or '…'}"
+        matches = meet_all([matches, (not_sure(days),)])
     if way is Way.NOTHING and _takes_out_of_tracking(found):
         table.untracked += matches
     rule: ChainRule[Any] = ChainRule(

@@ -203,6 +203,9 @@ def _tokens(export: Export) -> list[Word]:
                 text = found[0]
                 quoted = text.startswith('"')
                 words.append(Word(text.strip('"') if quoted else text, number, quoted))
+                if quoted and (len(text) == 1 or not text.endswith('"')):
+                    # What the quote has swallowed may have been a verdict.
+                    words.append(Word("unbalanced", number, quoted=False))
         if line.strip().startswith("#"):
             export.mark(number, LineState.IRRELEVANT)
         words.append(Word("\n", number, quoted=False))
