@@ -426,9 +426,10 @@ def test_quote_that_is_never_closed_leaves_its_rule_open():
 
 
 def test_hostile_json_is_read_or_refused():
-    deep = '{"nftables": [' + '{"rule": ' * 5000 + "1" + "}" * 5000 + "]}"
-    with pytest.raises(InputRefusedError):
-        parse("x", deep.encode(), format_name="nftables")
+    for depth in (100, 900, 5000):
+        deep = '{"nftables": [' + '{"rule": ' * depth + "1" + "}" * depth + "]}"
+        with pytest.raises(InputRefusedError):
+            parse("x", deep.encode(), format_name="nftables")
     odd = [
         {"rule": {"expr": 5}},
         {"chain": {"hook": "forward", "name": [1]}},

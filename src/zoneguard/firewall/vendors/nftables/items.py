@@ -38,6 +38,8 @@ class Item:
             export.mark(number, state)
 
 
+DEEPEST = 32
+
 _START = re.compile(r'"nftables"\s*:\s*\[')
 _BETWEEN = re.compile(r"[\s,]*")
 
@@ -63,6 +65,8 @@ def items_of_json(export: Export) -> list[Item]:
             found, end = decoder.raw_decode(text, at)
         except (ValueError, RecursionError):
             raise InputRefusedError(_broken(export, line)) from None
+        if _is_deep(found):
+            raise InputRefusedError(_broken(export, line))
         last = line + text.count("\n", at, end)
         shown = " ".join(text[at : min(end, at + 4 * SHOWN)].split())
         place = Place(
@@ -79,6 +83,21 @@ def items_of_json(export: Export) -> list[Item]:
         export.mark(number, LineState.IRRELEVANT)
     export.mark(text.count("\n", 0, start.start()) + 1, LineState.PARSED)
     return items
+
+
+def _is_deep(value: Any) -> bool:  # noqa: ANN401 - any JSON
+    """Tell what no listing holds: values within values beyond DEEPEST."""
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [
+            inner
+            for one in level
+            if isinstance(one, dict | list)
+            for inner in (one.values() if isinstance(one, dict) else one)
+        ]
+        if not level:
+            return False
+    return True
 
 
 def _broken(export: Export, line: int) -> Text:

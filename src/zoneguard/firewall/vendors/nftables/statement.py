@@ -42,7 +42,7 @@ def read_rule(words: Words) -> dict[str, Any]:
         try:
             rule["expr"].append(_statement(words))
         except (NotUnderstoodError, ValueError):
-            words.at = start
+            words.at, words.nested = start, 0
             rule["expr"].append({"unknown": _skipped(words)})
         if words.at == start:
             words.next()
@@ -274,7 +274,7 @@ def read_set_body(words: Words) -> dict[str, Any]:
                 data["elem"] = read_elements(words, read_verdict)
             except (NotUnderstoodError, ValueError):
                 data["unknown"] = True
-                words.at = start
+                words.at, words.nested = start, 0
                 words.rest_of_statement()
         elif name in _SET_FIELDS:
             words.rest_of_statement()

@@ -21,7 +21,6 @@ _TOKEN = re.compile(
 _FOREIGN = re.compile(r"#\s*(?:xt|match|target|unsupported)")
 _PRIORITIES = {"raw": -300, "mangle": -150, "dstnat": -100, "filter": 0, "security": 50, "srcnat": 100}
 _IRRELEVANT = {"counter", "flowtable", "limit", "quota", "secmark", "synproxy", "ct", "tunnel"}
-DEEPEST = 16
 
 
 def items_of_text(export: Export, take_other: Any) -> list[Item]:  # noqa: ANN401 - a bound method of Host

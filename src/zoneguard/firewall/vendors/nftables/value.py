@@ -18,6 +18,7 @@ _META = frozenset({
     "l4proto", "mark", "nfproto", "nftrace", "obrname", "oif", "oifgroup", "oifkind", "oifname", "oiftype", "pkttype",
     "priority", "protocol", "random", "rtclassid", "skgid", "skuid", "time",
 })  # fmt: skip
+_MOST_NESTED = 4  # brackets within brackets
 _MOST_ELEMENTS = 1_000_000
 _ELEMENT_WORDS = frozenset({"comment", "counter", "expires", "limit", "timeout", "quota", "last", "ct"})
 
@@ -102,8 +103,10 @@ def read_one(words: Words) -> Any:  # noqa: ANN401 - any JSON
 
 def _single(words: Words) -> Any:  # noqa: ANN401 - any JSON
     if words.take("("):
-        inner = read_one(words)
-        if not words.take(")"):
+        words.nested += 1
+        inner = read_one(words) if words.nested <= _MOST_NESTED else None
+        words.nested -= 1
+        if inner is None or not words.take(")"):
             raise NotUnderstoodError
         return inner
     quoted = words.peek().startswith('"')

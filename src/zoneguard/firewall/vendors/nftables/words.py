@@ -23,6 +23,7 @@ class Words:
         self.words = words
         self.at = 0
         self.last_line = 1
+        self.nested = 0
 
     @property
     def over(self) -> bool:
