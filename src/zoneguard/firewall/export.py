@@ -32,6 +32,8 @@ _SECRETS = re.compile(
     """
 )
 
+_CLOSING = re.compile(r"</[\w:.-]+>\S*$")
+
 
 @dataclass(slots=True)
 class Export:
@@ -107,6 +109,9 @@ def decode(octets: bytes) -> str:
 
 def _put_away(found: re.Match[str]) -> str:
     secret = found["secret"]
+    # What closes around the secret stays, or an XML export would be no XML any more.
+    if closing := _CLOSING.search(secret):
+        secret = secret[: closing.start()] or secret
     # A quote that closes around the secret stays, or the rest of a table would be one cell.
     quote = '"' if not secret.startswith('"') and secret.count('"') % 2 else ""
     return found[0].replace(secret, REDACTED + quote)

@@ -8,6 +8,7 @@ from zoneguard.firewall.vendors.csv import FORMAT as CSV
 from zoneguard.firewall.vendors.fortios import FORMAT as FORTIOS
 from zoneguard.firewall.vendors.ios import FORMAT as IOS
 from zoneguard.firewall.vendors.iptables import FORMAT as IPTABLES
+from zoneguard.firewall.vendors.junos import FORMAT as JUNOS
 from zoneguard.firewall.vendors.nec_ix import FORMAT as NEC_IX
 from zoneguard.firewall.vendors.yamaha import FORMAT as YAMAHA
 
@@ -19,6 +20,7 @@ FORMATS: tuple[Format, ...] = (
     FORTIOS,
     IOS,
     IPTABLES,
+    JUNOS,
     NEC_IX,
     YAMAHA,
 )
