@@ -32,7 +32,7 @@ _SECRETS = re.compile(
     """
 )
 
-_CLOSING = re.compile(r"</[\w:.-]+>\S*$")
+_CLOSING = re.compile(r"(?:\]\]>)?</[\w:.-]+>\S*$")
 
 
 @dataclass(slots=True)

@@ -10,6 +10,7 @@ from zoneguard.firewall.vendors.ios import FORMAT as IOS
 from zoneguard.firewall.vendors.iptables import FORMAT as IPTABLES
 from zoneguard.firewall.vendors.junos import FORMAT as JUNOS
 from zoneguard.firewall.vendors.nec_ix import FORMAT as NEC_IX
+from zoneguard.firewall.vendors.pfsense import FORMAT as PFSENSE
 from zoneguard.firewall.vendors.yamaha import FORMAT as YAMAHA
 
 if TYPE_CHECKING:
@@ -22,5 +23,6 @@ FORMATS: tuple[Format, ...] = (
     IPTABLES,
     JUNOS,
     NEC_IX,
+    PFSENSE,
     YAMAHA,
 )
