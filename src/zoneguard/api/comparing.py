@@ -34,7 +34,6 @@ def diff(
     The exit code is 1 for a violation that the change introduces (with `every`, for any that is there
     afterwards), 4 where something was not understood that could bear on a packet. Raises InputRefusedError.
     """
-    from zoneguard.firewall.parse import is_inconclusive
     from zoneguard.policy.load import load_policy
     from zoneguard.rules.changing import compare
 
@@ -46,6 +45,6 @@ def diff(
     code = ExitCode.CLEAN
     if introduced or (every and found.kept):
         code = ExitCode.FINDINGS
-    elif doubtful or found.only_after or any(is_inconclusive(one.result) for one in (*old, *new)):
+    elif doubtful or found.only_after or any(one.is_inconclusive for one in (*old, *new)):
         code = ExitCode.INCONCLUSIVE
     return Compared(policy, old, new, found, code)

@@ -23,6 +23,13 @@ class ExportRead(NamedTuple):
     size: int
     sha256: str
 
+    @property
+    def is_inconclusive(self) -> bool:
+        """Tell whether something that could bear on a packet was not understood."""
+        from zoneguard.firewall.model import LineState
+
+        return bool(self.result.faults) or LineState.UNKNOWN in self.result.states
+
 
 def discover_policy() -> Path:
     """Find zones.yaml in this folder or above; raises InputRefusedError when there is none."""

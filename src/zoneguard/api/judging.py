@@ -72,8 +72,6 @@ def check(
     from zoneguard.report.when import day, time_zone
     from zoneguard.rules.catalogue import judge
     from zoneguard.rules.conversing import Judge
-    from zoneguard.rules.pathing import path_crossings
-    from zoneguard.rules.permitting import permissions
 
     policy = load_policy(policy_path or discover_policy())
     gathered = gather(paths, is_export=lambda path: export_format(path, policy) is not None)
@@ -104,9 +102,9 @@ def check(
             faults=tuple(fault for one in metered.inputs for fault in one.reading.faults),
         ),
         traffic=bool(inputs),
-        permissions=permissions(policy, [one.result for one in results]) if results else (),
-        path_crossings=tuple(path_crossings(policy, [one.result for one in results])),
     )
+    if results:
+        evidence = _with_exports(evidence, results)
     findings = judge(evidence)
     return _report(
         policy,
@@ -118,6 +116,19 @@ def check(
         lang=lang,
         fail_on=fail_on,
         generated=generated,
+    )
+
+
+def _with_exports(evidence: Evidence, results: Sequence[ExportRead]) -> Evidence:
+    # Here and not above: captures alone need neither the parsers nor networkx (0.3 s of a small run).
+    from zoneguard.rules.pathing import path_crossings
+    from zoneguard.rules.permitting import permissions
+
+    parsed = [one.result for one in results]
+    return replace(
+        evidence,
+        permissions=permissions(evidence.policy, parsed),
+        path_crossings=tuple(path_crossings(evidence.policy, parsed)),
     )
 
 
@@ -364,8 +375,6 @@ def _exit_code(
     """Decide by precedence: refused input, findings at the threshold, something not understood or not seen."""
     if any(one.reading.refused for one in metered.inputs):
         return ExitCode.REFUSED
-    from zoneguard.firewall.parse import is_inconclusive
-
     grave = SEVERITY_ORDER[: SEVERITY_ORDER.index(fail_on) + 1]
     if any(one.verdict is not Verdict.UNVERIFIABLE and one.severity in grave for one in live):
         return ExitCode.FINDINGS
@@ -375,7 +384,7 @@ def _exit_code(
         unseen
         or any(one.reading.faults for one in metered.inputs)
         or (seen.packets == 0 and metered.inputs)
-        or any(is_inconclusive(one.result) for one in results)
+        or any(one.is_inconclusive for one in results)
         or seen.dropped
         or seen.truncated
         or _INCONCLUSIVE & seen.not_decoded.keys()

@@ -32,6 +32,8 @@ _SECRETS = re.compile(
     """
 )
 
+_CLOSING = re.compile(r"(?:\]\]>)?</[\w:.-]+>\S*$")
+
 
 @dataclass(slots=True)
 class Export:
@@ -107,8 +109,8 @@ def decode(octets: bytes) -> str:
 
 def _put_away(found: re.Match[str]) -> str:
     secret = found["secret"]
-    if "</" in found.string or found.string.lstrip().startswith("<"):
-        secret = re.split("[\"'<>]", secret, maxsplit=1)[0]  # the tags of an XML export are no part of it
+    if closing := _CLOSING.search(secret):  # else an XML export would be no XML any more
+        secret = secret[: closing.start()] or secret
     # A quote that closes around the secret stays, or the rest of a table would be one cell.
     elif not secret.startswith('"') and secret.count('"') % 2:
         secret = secret.partition('"')[0]

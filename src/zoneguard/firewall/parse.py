@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from zoneguard.errors import InputRefusedError
 from zoneguard.firewall.export import MOST_LINES, MOST_OCTETS, Export, decode
-from zoneguard.firewall.model import LineState, ParseResult
+from zoneguard.firewall.model import ParseResult
 from zoneguard.firewall.vendors import FORMATS
 from zoneguard.text import Text
 
@@ -54,11 +54,6 @@ def format_of(octets: bytes) -> Format | None:
     head = decode(octets[:HEAD])
     best = max((_Recognised(one.recognises(head), one) for one in FORMATS), key=lambda found: found.score)
     return best.format if best.score else None
-
-
-def is_inconclusive(result: ParseResult) -> bool:
-    """Tell whether something that could bear on a packet was not understood."""
-    return bool(result.faults) or LineState.UNKNOWN in result.states
 
 
 def _named(file: str, name: str) -> Format:

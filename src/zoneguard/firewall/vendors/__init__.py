@@ -8,9 +8,11 @@ from zoneguard.firewall.vendors.csv import FORMAT as CSV
 from zoneguard.firewall.vendors.fortios import FORMAT as FORTIOS
 from zoneguard.firewall.vendors.ios import FORMAT as IOS
 from zoneguard.firewall.vendors.iptables import FORMAT as IPTABLES
+from zoneguard.firewall.vendors.junos import FORMAT as JUNOS
 from zoneguard.firewall.vendors.nec_ix import FORMAT as NEC_IX
 from zoneguard.firewall.vendors.nftables import FORMAT as NFTABLES
 from zoneguard.firewall.vendors.panos import FORMAT as PANOS
+from zoneguard.firewall.vendors.pfsense import FORMAT as PFSENSE
 from zoneguard.firewall.vendors.yamaha import FORMAT as YAMAHA
 
 if TYPE_CHECKING:
@@ -21,8 +23,10 @@ FORMATS: tuple[Format, ...] = (
     FORTIOS,
     IOS,
     IPTABLES,
+    JUNOS,
     NEC_IX,
     NFTABLES,
     PANOS,
+    PFSENSE,
     YAMAHA,
 )
