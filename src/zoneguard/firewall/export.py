@@ -111,6 +111,8 @@ def _put_away(found: re.Match[str]) -> str:
     secret = found["secret"]
     if closing := _CLOSING.search(secret):  # else an XML export would be no XML any more
         secret = secret[: closing.start()] or secret
+    elif found.string.lstrip().startswith("<"):
+        secret = re.split("[\"'<>]", secret, maxsplit=1)[0]
     # A quote that closes around the secret stays, or the rest of a table would be one cell.
     elif not secret.startswith('"') and secret.count('"') % 2:
         secret = secret.partition('"')[0]
