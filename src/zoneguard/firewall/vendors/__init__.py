@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from zoneguard.firewall.vendors.alliedware import FORMAT as ALLIEDWARE
 from zoneguard.firewall.vendors.csv import FORMAT as CSV
 from zoneguard.firewall.vendors.fortios import FORMAT as FORTIOS
 from zoneguard.firewall.vendors.ios import FORMAT as IOS
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from zoneguard.firewall.format import Format
 
 FORMATS: tuple[Format, ...] = (
+    ALLIEDWARE,
     CSV,
     FORTIOS,
     IOS,
