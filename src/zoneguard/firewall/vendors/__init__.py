@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from zoneguard.firewall.vendors.alliedware import FORMAT as ALLIEDWARE
+from zoneguard.firewall.vendors.aws import FORMAT as AWS
+from zoneguard.firewall.vendors.azure import FORMAT as AZURE
 from zoneguard.firewall.vendors.csv import FORMAT as CSV
 from zoneguard.firewall.vendors.fortios import FORMAT as FORTIOS
 from zoneguard.firewall.vendors.ios import FORMAT as IOS
@@ -19,6 +22,9 @@ if TYPE_CHECKING:
     from zoneguard.firewall.format import Format
 
 FORMATS: tuple[Format, ...] = (
+    ALLIEDWARE,
+    AWS,
+    AZURE,
     CSV,
     FORTIOS,
     IOS,
