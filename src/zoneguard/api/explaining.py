@@ -9,12 +9,13 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from zoneguard.errors import InputRefusedError, why
-from zoneguard.firewall.model import Action, LineState
+from zoneguard.firewall.model import Action
 from zoneguard.firewall.trace import trace
 from zoneguard.net.address import number_of
 from zoneguard.net.product import Probe
 from zoneguard.net.service import Point
 from zoneguard.policy.regions import allowed_regions, zone_spans
+from zoneguard.policy.services import protocol_of
 from zoneguard.policy.verdict import Packet, verdict
 from zoneguard.policy.zoning import Zoning
 from zoneguard.rules.permitting import Held
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from zoneguard.policy.model import Policy
     from zoneguard.policy.verdict import Ruling
 
-PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17, "gre": 47, "esp": 50, "ah": 51, "icmp6": 58, "sctp": 132}
 MOST_ROWS = 1_000_000
 
 
@@ -55,7 +55,6 @@ class AtDevice:
     ingress: str | None
     egress: str | None
     trace: Trace
-    uncertain: bool  # this export holds lines that were not understood
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +77,7 @@ class Explainer:
         spans = zone_spans(policy)
         regions = allowed_regions(policy, spans)
         self._held = [
-            (Held(policy, spans, regions, one.result, ruleset), LineState.UNKNOWN in one.result.states)
+            Held(policy, spans, regions, one.result, ruleset)
             for one in exports
             for ruleset in one.result.rulesets
         ]
@@ -110,7 +109,7 @@ class Explainer:
             number_of(asked.destination),
             Point(asked.protocol, asked.sport, asked.dport, flags=flags),
         )
-        for held, uncertain in self._held:
+        for held in self._held:
             ways = [way for way in held.ways(*zones) if asked.ingress in ("", way[0])]
             if not ways and asked.ingress and not held.faces:
                 ways = [(asked.ingress, None)]
@@ -124,7 +123,6 @@ class Explainer:
                     ingress=ingress,
                     egress=egress,
                     trace=found,
-                    uncertain=uncertain,
                 )
 
 
@@ -207,10 +205,8 @@ def read_packets(path: Path) -> tuple[Asked, ...]:
 
 def _asked(cells: dict[str, str]) -> Asked:
     protocol = cells.get("protocol") or "tcp"
-    number = PROTOCOLS.get(
-        protocol.lower(), int(protocol) if protocol.isascii() and protocol.isdigit() else -1
-    )
-    if not 0 <= number <= 255:
+    number = protocol_of(protocol)
+    if number is None:
         raise ValueError(protocol)
     expected = cells.get("expected", "").lower()
     if expected and expected not in _WORDS:

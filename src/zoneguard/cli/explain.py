@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from zoneguard.policy.model import AllowedFlow, Policy
     from zoneguard.policy.verdict import Decision, Packet
 
-_PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17, "gre": 47, "esp": 50, "ah": 51, "icmp6": 58, "sctp": 132}
-
 
 @command(
     "explain",
@@ -218,9 +216,11 @@ def _address(option_name: str, text: str) -> Address:
 
 
 def _protocol(text: str) -> int:
-    number = _PROTOCOLS.get(text.lower(), int(text) if text.isascii() and text.isdigit() else -1)
-    if not 0 <= number <= 255:
-        names = ", ".join(_PROTOCOLS)
+    from zoneguard.policy.services import PROTOCOLS, protocol_of
+
+    number = protocol_of(text)
+    if number is None:
+        names = ", ".join(PROTOCOLS)
         raise UsageError(
             Text(
                 ja=f"--proto「{text}」はありません。{names} か 0～255 の番号を指定してください。",

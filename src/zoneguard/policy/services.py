@@ -29,6 +29,9 @@ WITHOUT_PORTS = {
 }
 NAMES = {number: name for name, number in (WITH_PORTS | WITH_TYPES | WITHOUT_PORTS).items()}
 
+# As people name a protocol on the command line or in a table of packets.
+PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17, "gre": 47, "esp": 50, "ah": 51, "icmp6": 58, "sctp": 132}
+
 PATTERN = (
     r"^(any|(tcp|udp|dccp|sctp)(/(\*|\d{1,5}(-\d{1,5})?))?|(icmp|icmpv6)(/(\*|\d{1,3}(/(\*|\d{1,3}))?))?"
     rf"|{'|'.join(sorted(WITHOUT_PORTS))}|ip/\d{{1,3}})$"
@@ -79,6 +82,12 @@ def format_service(service: Service) -> str:
         kind, code = divmod(low, 256)
         return f"{name}/{kind}/{code}" if low == high else f"{name}/{kind}"
     return f"{name}/{low}" if low == high else f"{name}/{low}-{high}"
+
+
+def protocol_of(text: str) -> int | None:
+    """Read a protocol by one of PROTOCOLS or by its number; None for anything else."""
+    number = PROTOCOLS.get(text.lower(), int(text) if text.isascii() and text.isdigit() else -1)
+    return number if 0 <= number <= 255 else None
 
 
 def _ports(written: str, rest: str) -> tuple[int, int]:

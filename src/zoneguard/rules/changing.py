@@ -125,10 +125,7 @@ def _changes(without: Held, having: Held, *, permitted: bool) -> Iterator[Change
 
 def _passing(held: Held, orig: str, resp: str, *, excluding: RuleList | None = None) -> Iterator[Passage]:
     for ingress, egress in held.ways(orig, resp):
-        passages = held.permitter.passages(
-            held.asked(orig, resp), ingress, egress, towards=held.spans[resp], excluding=excluding
-        )
-        yield from islice(passages, MOST_PASSAGES)
+        yield from islice(held.passing((orig, resp), (ingress, egress), excluding=excluding), MOST_PASSAGES)
 
 
 def _as_list(passages: Iterable[Passage], held: Held) -> RuleList:
@@ -178,9 +175,7 @@ def _deciding(held: Held, zones: tuple[str, str], probe: Probe) -> tuple[Line, .
 
 def _kept(old: Held, new: Held) -> Iterator[Kept]:
     for orig, resp in new.pairs():
-        before = [
-            product for one in _passing(old, orig, resp, excluding=old.allowed) for product in [_judged(one)]
-        ]
+        before = [_judged(one) for one in _passing(old, orig, resp, excluding=old.allowed)]
         if not before:
             continue
         both = RuleList(

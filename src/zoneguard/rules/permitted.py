@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from zoneguard.findings.finding import Finding, LineLocator, Party, Severity, Verdict
 from zoneguard.net.address import LAST, V4_FIRST, V4_LAST, address_at
-from zoneguard.net.service import ALL_FLAGS, ALL_PORTS, ALL_STATES, Service
+from zoneguard.net.service import ALL_FLAGS, ALL_PORTS, ConnectionState, Service
 from zoneguard.net.spans import prefixes_of, spans_size
 from zoneguard.policy.services import NAMES, WITH_TYPES
 from zoneguard.text import Text
@@ -130,14 +130,14 @@ def is_wide(spans: Spans) -> bool:
 def is_any_service(services: Iterable[Service]) -> bool:
     """Tell whether all protocols, or all ports of TCP or UDP, are matched."""
     return any(
-        box.dport == ALL_PORTS and box.protocol[0] <= protocol <= box.protocol[1] and _is_whole(box)
+        box.dport == ALL_PORTS and box.protocol[0] <= protocol <= box.protocol[1] and _opens_any(box)
         for box in services
         for protocol in (6, 17)
     )
 
 
-def _is_whole(box: Service) -> bool:
-    return box.flags == ALL_FLAGS and box.states & 1 == 1 and box.states in (1, ALL_STATES, box.states)
+def _opens_any(box: Service) -> bool:
+    return box.flags == ALL_FLAGS and bool(box.states & ConnectionState.NEW)
 
 
 def _prefix(span: tuple[int, int]) -> str:

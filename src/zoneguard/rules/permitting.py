@@ -166,6 +166,7 @@ class Held:
 
     def permission(self) -> Permission:
         placed = {name: zones for name, zones in self.faces.items() if zones}
+        crossings, open_ways = self._judged()
         return Permission(
             device=self.ruleset.device,
             declared=self.device.id if self.device else None,
@@ -174,8 +175,8 @@ class Held:
             ruleset=self.ruleset,
             faces=placed,
             unplaced=tuple(name for name, zones in self.faces.items() if not zones),
-            crossings=tuple(self._crossings()),
-            open_ways=tuple(self._open_ways()),
+            crossings=tuple(crossings),
+            open_ways=tuple(open_ways),
             lines=tuple(self._lines()),
             covered=tuple(self._covered()),
             denied_flows=tuple(self._denied_flows()),
@@ -273,27 +274,42 @@ class Held:
                 ]
         return Product(self.spans[orig], spans_from(destination), self.opening)
 
-    def _crossings(self) -> Iterator[Crossing]:
-        for orig, resp in self.pairs():
+    def passing(
+        self, pair: tuple[str, str], way: tuple[str | None, str | None], *, excluding: RuleList | None
+    ) -> Iterator[Passage]:
+        """Yield what passes from one zone to another over one pair of interfaces, less what is excluded."""
+        return self.permitter.passages(
+            self.asked(*pair), *way, towards=self.spans[pair[1]], excluding=excluding
+        )
+
+    def _judged(self) -> tuple[list[Crossing], list[OpenWay]]:
+        """Judge each pair of zones in one walk: what written lines let pass beyond the policy, and open ways."""
+        crossings: list[Crossing] = []
+        open_ways: list[OpenWay] = []
+        for pair in self.pairs():
             groups: dict[tuple[object, ...], list[tuple[Passage, str | None, str | None]]] = {}
             complete = True
-            for ingress, egress in self.ways(orig, resp):
-                if not self.permitter.filters(ingress, egress):
-                    continue  # told as an open way
-                passages = self.permitter.passages(
-                    self.asked(orig, resp), ingress, egress, towards=self.spans[resp], excluding=self.allowed
-                )
+            opened: OpenWay | None = None
+            for way in self.ways(*pair):
+                if not self.permitter.filters(*way):
+                    opened = opened or OpenWay(*pair, *way)
+                    continue
+                passages = self.passing(pair, way, excluding=self.allowed)
                 for number, one in enumerate(islice(passages, MOST_PASSAGES + 1)):
                     complete = complete and number < MOST_PASSAGES
                     if _is_unwritten(one):
+                        if one.sure:
+                            opened = opened or OpenWay(*pair, *way, _deciders(one))
                         continue
                     decisions = tuple(
                         (decision.filter.name, decision.line.id if decision.line else None)
                         for decision in one.decisions
                     )
-                    groups.setdefault((decisions, one.sure), []).append((one, ingress, egress))
-            for group in groups.values():
-                yield self._crossing(orig, resp, group, complete=complete)
+                    groups.setdefault((decisions, one.sure), []).append((one, *way))
+            crossings += [self._crossing(*pair, group, complete=complete) for group in groups.values()]
+            if opened is not None and self.ruleset.forwards and all(map(self.is_placed, pair)):
+                open_ways.append(opened)
+        return crossings, open_ways
 
     def _crossing(
         self, orig: str, resp: str, group: list[tuple[Passage, str | None, str | None]], *, complete: bool
@@ -330,33 +346,6 @@ class Held:
 
     def shown(self, product: Product) -> Shown:
         return Shown(product.source, product.destination, tuple(self.universe.boxes(product.services)))
-
-    def _open_ways(self) -> Iterator[OpenWay]:
-        if not self.ruleset.forwards:
-            return
-        for orig, resp in self.pairs():
-            if not (self.is_placed(orig) and self.is_placed(resp)):
-                continue
-            for ingress, egress in self.ways(orig, resp):
-                filters = self.permitter.filters(ingress, egress)
-                if not filters:
-                    yield OpenWay(orig, resp, ingress, egress)
-                    break
-                unwritten = next(self._unwritten(orig, resp, ingress, egress), None)
-                if unwritten is not None:
-                    yield OpenWay(orig, resp, ingress, egress, unwritten)
-                    break
-
-    def _unwritten(self, orig: str, resp: str, ingress: str | None, egress: str | None) -> Iterator[str]:
-        """Name what lets packets of a pair pass though no line says so: implicit lines and open defaults."""
-        passages = self.permitter.passages(
-            self.asked(orig, resp), ingress, egress, towards=self.spans[resp], excluding=self.allowed
-        )
-        for one in islice(passages, MOST_PASSAGES):
-            if one.sure and _is_unwritten(one):
-                yield ", ".join(
-                    decision.line.id if decision.line else decision.filter.name for decision in one.decisions
-                )
 
     def is_placed(self, zone: str) -> bool:
         return any(zone in zones for zones in self.faces.values())
@@ -426,6 +415,10 @@ def _is_unwritten(passage: Passage) -> bool:
         decision.line.implicit if decision.line is not None else not decision.filter.default_places
         for decision in passage.decisions
     )
+
+
+def _deciders(passage: Passage) -> str:
+    return ", ".join(one.line.id if one.line else one.filter.name for one in passage.decisions)
 
 
 def _covers(wide: frozenset[str] | None, narrow: frozenset[str] | None) -> bool:
