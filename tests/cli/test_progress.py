@@ -58,10 +58,10 @@ def test_a_file_gets_no_bar(monkeypatch):
         ("en", False, ("every run", "half a minute", "ZONEGUARD_CACHE")),
     ],
 )
-def test_before_a_compilation_one_line_says_how_long_and_what_helps(monkeypatch, stream, lang, kept, words):
-    monkeypatch.setattr(kernels, "_announce", None)
+def test_before_a_compilation_one_line_says_how_long_and_what_helps(stream, lang, kept, words):
     told = stream()
     with ProgressBar(300, lang=lang, stream=told):
         kernels._announce(kept)
+    assert kernels._announce is None
     assert told.getvalue().count("\n") == 1
     assert all(word in told.getvalue() for word in words)

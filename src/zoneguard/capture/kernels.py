@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from zoneguard.capture import jit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from types import ModuleType
 
 # Below this many octets the interpreted kernel is done before Numba is imported and its cache read.
@@ -47,10 +47,15 @@ def load(*, compiled: bool, name: str = "meter") -> ModuleType:
     return _loaded[name, compiled]
 
 
-def when_compiling(announce: Callable[[bool], None]) -> None:
-    """Have `announce` called before a compilation; it is told whether the result can be kept."""
+@contextlib.contextmanager
+def announcing(announce: Callable[[bool], None]) -> Iterator[None]:
+    """Have `announce` called before a compilation in this block; it is told whether the result can be kept."""
     global _announce  # noqa: PLW0603 - one process, one user to tell
-    _announce = announce
+    before, _announce = _announce, announce
+    try:
+        yield
+    finally:
+        _announce = before
 
 
 def is_ready() -> bool:

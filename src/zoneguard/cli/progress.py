@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 from zoneguard.text import Text
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
     from types import TracebackType
     from typing import TextIO
 
@@ -33,15 +34,15 @@ _COMPILING_EVERY_TIME = Text(
 )
 
 
-def tell_compilation(lang: Lang, stream: TextIO) -> None:
-    """Have a line written before the kernels are compiled, and only then."""
+def tell_compilation(lang: Lang, stream: TextIO) -> AbstractContextManager[None]:
+    """Have a line written before the kernels are compiled in this block, and only then."""
     from zoneguard.capture import kernels
 
     def tell(kept: bool) -> None:  # noqa: FBT001 - the hook's signature
         stream.write((_COMPILING if kept else _COMPILING_EVERY_TIME).in_(lang) + "\n")
         stream.flush()
 
-    kernels.when_compiling(tell)
+    return kernels.announcing(tell)
 
 
 class ProgressBar:
@@ -51,18 +52,20 @@ class ProgressBar:
         self._total = total
         self._lang = lang
         self._stream = stream or sys.stderr
+        self._compilation = tell_compilation(lang, self._stream)
         self._people_watch = self._stream.isatty()
         self._begin = self._last = time.monotonic()
         self._bar: Progress | None = None
         self._task: TaskID | None = None
 
     def __enter__(self) -> Self:
-        tell_compilation(self._lang, self._stream)
+        self._compilation.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._compilation.__exit__(kind, error, trace)
         if self._bar is not None:
             self._bar.stop()
 

@@ -22,8 +22,8 @@ def warmup(ctx: click.Context) -> None:
     from zoneguard.capture import kernels
 
     lang = ctx.ensure_object(Options).lang
-    tell_compilation(lang, sys.stderr)
-    folder, seconds = kernels.warmup()
+    with tell_compilation(lang, sys.stderr):
+        folder, seconds = kernels.warmup()
     if folder is None:
         told = Text(
             ja=f"コンパイルに {seconds:.1f} 秒かかりました。書き込めるキャッシュがないため、毎回かかります。"
