@@ -125,13 +125,19 @@ def _prepare_cache() -> None:
             about = target.stat()
             own = not hasattr(os, "getuid") or about.st_uid == os.getuid()
             if own and not about.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and os.access(target, os.W_OK):
-                os.environ["NUMBA_CACHE_DIR"] = str(target)
+                _point_numba_to(str(target))
                 _cache = target
                 return
         except OSError:
             continue
-    os.environ.pop("NUMBA_CACHE_DIR", None)
+    _point_numba_to("")
     _cache = None
+
+
+def _point_numba_to(folder: str) -> None:
+    os.environ["NUMBA_CACHE_DIR"] = folder
+    if "numba" in sys.modules:  # imported by somebody before us, and it reads the environment only then
+        sys.modules["numba"].config.CACHE_DIR = folder
 
 
 def _candidates() -> list[Path]:
