@@ -19,13 +19,7 @@ from zoneguard.firewall.vendors.ios.objects import (
     protocol,
     wildcard,
 )
-from zoneguard.net.service import (
-    ALL_FLAGS,
-    ALL_PORTS,
-    ConnectionState,
-    Service,
-    flags_matching,
-)
+from zoneguard.net.service import ALL_FLAGS, ALL_PORTS, ConnectionState, Service, flags_matching
 from zoneguard.net.spans import ANY_V4, intersect_spans
 from zoneguard.text import Text
 
