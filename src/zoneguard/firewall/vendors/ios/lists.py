@@ -5,15 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from zoneguard.firewall.cisco import UnreadableError, Words, is_number, time_range
 from zoneguard.firewall.model import Action, Line, LineState, Match
 from zoneguard.firewall.vendors.ios.names import TCP_FLAGS
 from zoneguard.firewall.vendors.ios.objects import (
     ANY_V6,
-    UnreadableError,
-    Words,
     host_v6,
     icmp_message,
-    is_number,
     network_member,
     ports,
     protocol,
@@ -162,7 +160,7 @@ class AccessLists:
     def _line(self, action: Action, label: str, number: int, entry: _Entry) -> Line:
         begins = expires = None
         if entry.time_range:
-            when = self.objects.time_range(entry.time_range)
+            when = time_range(self.export, entry.time_range, self.objects.ranges.get(entry.time_range))
             begins, expires = when.begins, when.expires
             entry.unknown += when.unknown
             entry.numbers += (when.number,) if when.number else ()
