@@ -48,7 +48,7 @@ _NOT_MODELLED = (
 # The words that make a line within an otherwise harmless block bear on a packet.
 _WITHIN = re.compile(
     r"(?x) (?:cxsc|ips|sfr|csc)\ (?:inline|fail-open|fail-close|promiscuous).* | scansafe\ .* | drop(?:-connection)?(?:\ .*)? | reset(?:\ .*)?"
-    r" | set\ connection\ advanced-options\ tcp-state-bypass | user-statistics\ .*drop.*"
+    r" | set\ connection\ advanced-options\ tcp-state-bypass | .*\ action\ (?:drop|reset).*"
 )
 _VPN_FILTER = re.compile(r"vpn-filter value \S+")
 _SECRETS = re.compile(
@@ -57,7 +57,7 @@ _SECRETS = re.compile(
       | priv\ (?:des|3des|aes(?:\ \d+)?) | message-digest-key\ \d+\ md5(?:\ [08])?
       | authentication-key(?:\ \d+\ \S+)?(?:\ [08])? | authentication\ key(?:\ eigrp\ \d+)?(?:\ [08])?
       | isakmp\ key | radius-common-pw | idtoken | passphrase | policy-server-secret | server-key | shared-secret
-      | pre-shared-key\ [08] | ^scansafe\ license | ^\s+license(?=\ [0-9a-fA-F]{16,}$) )
+      | pre-shared-key\ (?:<redacted>|[08])(?=\ \S) | ^scansafe\ license | ^\s+license(?=\ [0-9a-fA-F]{16,}$) )
     \ (?P<secret>\S+)"""
 )
 _URL = re.compile(r"://[^\s:/@]+:(?P<secret>[^\s@]+)@")

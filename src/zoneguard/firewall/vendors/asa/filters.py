@@ -176,7 +176,9 @@ def _by_level(
 
     With a global list its implicit denial may stand before that; then this is left open.
     """
-    own = joined.values()
+    if one.management_only:  # kept apart from all others
+        return []
+    own = [its for its in joined.values() if not its.management_only]
     unsure = ("security levels beneath a global access list",) if bindings.everywhere else ()
     lower = {
         its.name
