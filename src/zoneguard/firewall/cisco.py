@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from zoneguard.firewall.model import LineState
 from zoneguard.net.service import ALL_PORTS
+from zoneguard.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -112,6 +113,14 @@ def icmp_message(reader: Words, names: Mapping[str, tuple[int, int | None]]) -> 
     if code is None and is_number(reader.peek()):
         code = number_up_to(reader.take(), 255)
     return (kind * 256, kind * 256 + 255) if code is None else (kind * 256 + code, kind * 256 + code)
+
+
+def undecided(name: str, what: str) -> Text:
+    """Say that a condition of an access list is left open, and what follows."""
+    return Text(
+        ja=f"アクセスリスト {name} の条件「{what}」は判定できません。この行は、一致するかもしれない行として扱います。",
+        en=f"The condition {what!r} of access list {name} cannot be decided; the line is taken as one that may match.",
+    )
 
 
 def is_number(word: str, digits: int = 10) -> bool:

@@ -55,6 +55,7 @@ class _Config:
     version: str = ""
     system: bool = False  # the execution space that only shares out interfaces to contexts
     bridges: bool = False
+    bound_at: dict[str, int] = field(default_factory=dict)  # interface → line that binds a list to it
     tunnels_bypass: bool = True
 
 
@@ -111,7 +112,8 @@ def _sort_in(config: _Config, statement: Statement) -> None:  # noqa: C901, PLR0
         case ["access-group", name, ("in" | "out") as way, "interface", interface, *options]:
             _bind(config, statement, name, (way, interface), options)
         case ["access-group", name, "global"]:
-            config.bindings.everywhere = name, statement.number
+            config.bindings.everywhere = name
+            config.bindings.numbers.setdefault(name, []).append(statement.number)
         case ["same-security-traffic", "permit", "inter-interface"]:
             config.bindings.inter = True
         case ["same-security-traffic", "permit", "intra-interface"]:
@@ -175,7 +177,9 @@ def _bind(
         return
     way, interface = where
     bound = config.bindings.incoming if way == "in" else config.bindings.outgoing
-    bound[interface] = name, statement.number
+    bound[interface] = name
+    config.bindings.numbers.setdefault(name, []).append(statement.number)
+    config.bound_at.setdefault(interface, statement.number)
     if options:  # per-user-override: a list that a server hands out for a user stands before this one
         config.export.fault(statement.number, LineState.UNSUPPORTED, not_modelled(statement.text))
 
@@ -215,19 +219,15 @@ def _ruleset(config: _Config) -> Ruleset:
 def _named(config: _Config) -> dict[str, AsaInterface]:
     """Give the interfaces that have a name, and those of which only the name is known; others pass nothing."""
     found = {one.name or one.hardware: one for one in config.interfaces if one.name or one.is_bridge}
+    bridges = {one.hardware[3:]: one for one in config.interfaces if one.is_bridge}
     for one in found.values():
-        if one.group and (bridge := _bridge(config, one.group)):
-            one.networks += bridge.networks
-    bound = [*config.bindings.incoming.items(), *config.bindings.outgoing.items()]
-    for name, (_, number) in bound:
+        if one.group in bridges:
+            one.networks += bridges[one.group].networks
+    for name, number in config.bound_at.items():
         if name not in found:
             config.export.fault(number, LineState.UNSUPPORTED, _unwritten(name))
             found[name] = AsaInterface(hardware=name, number=number, name=name)
     return found
-
-
-def _bridge(config: _Config, group: str) -> AsaInterface | None:
-    return next((one for one in config.interfaces if one.is_bridge and one.hardware[3:] == group), None)
 
 
 def _routes(config: _Config, interfaces: dict[str, AsaInterface]) -> list[Route]:

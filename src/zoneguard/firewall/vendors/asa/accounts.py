@@ -35,7 +35,7 @@ _IRRELEVANT = re.compile(
       | snmp-map | snmp-server | software | ssh | ssl | sso-server | sunrpc-server | sw-reset-button | sysopt
       | tcp-map | telemetry | telnet | terminal | tftp-server | threat-detection | timeout | tls-proxy | track
       | tunnel-group | tunnel-group-map | url-block | url-cache | url-server | user-identity\ (?!enable) | username
-      | virtual | vpdn | vpn | vpn-addr-assign | vpn-sessiondb | vpnclient | vpnsetup | webvpn | write | xlate | zone
+      | virtual | vpdn | vpn | vpn-addr-assign | vpn-sessiondb | vpnclient\ (?!enable) | vpnsetup | webvpn | write | xlate | zone
       )\b.* | end | Cryptochecksum:.* | :.* | [\w./-]+[\#>].* | \[OK\]
     """
 )
@@ -43,7 +43,7 @@ _IRRELEVANT = re.compile(
 _NOT_MODELLED = (
     "aaa authentication", "aaa authorization", "aaa mac-exempt", "access-group", "access-list", "dynamic-filter drop",
     "established ", "filter ", "ip audit interface", "ip verify", "ipv6 access-list", "nat-control", "scansafe", "shun ",
-    "user-identity enable", "wccp ",
+    "user-identity enable", "vpnclient enable", "wccp ",
 )  # fmt: skip
 # The words that make a line within an otherwise harmless block bear on a packet.
 _WITHIN = re.compile(
@@ -60,7 +60,7 @@ _SECRETS = re.compile(
       | pre-shared-key\ (?:<redacted>|[08])(?=\ \S) | ^scansafe\ license | ^\s+license(?=\ [0-9a-fA-F]{16,}$) )
     \ (?P<secret>\S+)"""
 )
-_URL = re.compile(r"://[^\s:/@]+:(?P<secret>[^\s@]+)@")
+_URL = re.compile(r"://[^\s:/@]{1,128}:(?P<secret>[^\s@]{1,128})@")
 
 
 def redact(export: Export) -> None:

@@ -16,16 +16,17 @@ if TYPE_CHECKING:
     from zoneguard.firewall.vendors.asa.interfaces import AsaInterface
     from zoneguard.firewall.vendors.asa.lists import AccessLists
 
-MOST_GROUPS = 4096  # bridge groups and levels told apart
+MOST_PLACES = 8  # security levels that a line shows
 
 
 @dataclass(slots=True)
 class Bindings:
-    """Which list is bound where, each with its line."""
+    """Which list is bound where."""
 
-    incoming: dict[str, tuple[str, int]] = field(default_factory=dict)  # by interface
-    outgoing: dict[str, tuple[str, int]] = field(default_factory=dict)
-    everywhere: tuple[str, int] | None = None  # `access-group … global`
+    incoming: dict[str, str] = field(default_factory=dict)  # interface → list
+    outgoing: dict[str, str] = field(default_factory=dict)
+    everywhere: str = ""  # `access-group … global`
+    numbers: dict[str, list[int]] = field(default_factory=dict)  # where each list is bound
     inter: bool = False  # same-security-traffic permit inter-interface
     intra: bool = False
 
@@ -57,14 +58,12 @@ def _apart(joined: dict[str, AsaInterface], bindings: Bindings) -> list[Filter]:
     if management:
         for ingress, egress in ((management, every - management), (every - management, management)):
             made.append(_closed("management-only", ingress, egress))
+    by_hardware = {one.hardware.lower(): name for name, one in joined.items()}
     for name, one in joined.items():
-        if one.refused:
-            refused = frozenset(
-                other for other, its in joined.items() if its.hardware.lower() == one.refused[0].lower()
-            )
-            made.append(_closed(f"no forward interface {one.refused[0]}", frozenset({name}), refused))
+        if refused := by_hardware.get(one.refused.lower()):
+            made.append(_closed(f"no forward interface {one.refused}", {name}, {refused}))
         if not bindings.intra:
-            made.append(_closed("intra-interface", frozenset({name}), frozenset({name})))
+            made.append(_closed("intra-interface", {name}, {name}))
     return made
 
 
@@ -72,21 +71,24 @@ def _bridge_groups(
     export: Export, interfaces: dict[str, AsaInterface], joined: dict[str, AsaInterface], *, bridges: bool
 ) -> list[Filter]:
     """Let a bridge group reach beyond itself only where its own interface is named and routes; how is not modelled."""
-    made = []
-    groups = sorted({one.group for one in joined.values() if one.group})
-    every = frozenset(joined)
-    for group in groups[:MOST_GROUPS]:
-        members = frozenset(name for name, one in joined.items() if one.group == group)
-        routing = next(
-            (one for one in interfaces.values() if one.is_bridge and one.hardware[3:] == group), None
-        )
-        lines: tuple[Line, ...] = ()
-        if routing is not None and routing.name and not bridges:
-            export.fault(routing.number, LineState.UNSUPPORTED, _routed_bridge(routing.hardware))
-            lines = (_perhaps(f"routing by {routing.hardware}", (export.place(routing.number),)),)
-        for ingress, egress in ((members, every - members), (every - members, members)):
-            made.append(replace(_closed(f"bridge-group {group}", ingress, egress), lines=lines))
-    return made
+    members: dict[str, set[str]] = {}
+    for name, one in joined.items():
+        members.setdefault(one.group, set()).add(name)
+    if not any(members):
+        return []
+    lines = []
+    for group, names in members.items():
+        within = Match(ingress=frozenset(names), egress=frozenset(names))
+        called = f"within bridge-group {group}" if group else "beside bridge groups"
+        lines.append(Line(id=called, action=Action.PERMIT, match=within, places=(), implicit=True))
+    for one in interfaces.values():
+        names = members.get(one.hardware[3:], set()) if one.is_bridge and one.name and not bridges else set()
+        if names:
+            export.fault(one.number, LineState.UNSUPPORTED, _routed_bridge(one.hardware))
+            perhaps = _perhaps(f"routing by {one.hardware}", (export.place(one.number),))
+            lines.append(_on(perhaps, ingress=frozenset(names)))
+            lines.append(replace(perhaps, match=replace(perhaps.match, egress=frozenset(names))))
+    return [Filter(name="bridge groups", lines=tuple(lines), default=Action.DENY)]
 
 
 def _same_levels(joined: dict[str, AsaInterface], bindings: Bindings) -> list[Filter]:
@@ -105,9 +107,9 @@ def _same_levels(joined: dict[str, AsaInterface], bindings: Bindings) -> list[Fi
         if one.level in alike:
             alike[one.level].add(name)
     made = []
-    for level, names in sorted(alike.items())[:MOST_GROUPS]:
+    for level, names in sorted(alike.items()):
         if len(names) > 1:
-            between = _closed(f"same security level {level}", frozenset(names), frozenset(names))
+            between = _closed(f"same security level {level}", names, names)
             made.append(
                 replace(between, lines=(_perhaps("same-security-traffic permit inter-interface", ()),))
             )
@@ -122,9 +124,8 @@ def _incoming(
     for name, members in _by_list(bindings.incoming, joined).items():
         lines += (_on(line, ingress=members) for line in _lines(export, lists, name, bindings))
     if bindings.everywhere:
-        lines += _lines(export, lists, bindings.everywhere[0], bindings)
-    unlisted = [one for name, one in joined.items() if name not in bindings.incoming]
-    lines += (made for one in unlisted for made in _by_level(export, one, joined, bindings))
+        lines += _lines(export, lists, bindings.everywhere, bindings)
+    lines += _by_level(export, joined, bindings)
     if not joined:
         return []
     return [Filter(name="access lists in", lines=tuple(lines), default=Action.DENY, default_log=True)]
@@ -145,9 +146,9 @@ def _outgoing(
     ]
 
 
-def _by_list(bound: dict[str, tuple[str, int]], joined: dict[str, AsaInterface]) -> dict[str, frozenset[str]]:
+def _by_list(bound: dict[str, str], joined: dict[str, AsaInterface]) -> dict[str, frozenset[str]]:
     found: dict[str, set[str]] = {}
-    for interface, (name, _) in bound.items():
+    for interface, name in bound.items():
         if interface in joined:
             found.setdefault(name, set()).add(interface)
     return {name: frozenset(members) for name, members in found.items()}
@@ -158,47 +159,58 @@ def _lines(export: Export, lists: AccessLists, name: str, bindings: Bindings) ->
     found = lists.lines(name)
     if found or name in lists.written:
         return found
-    bound = [
-        *bindings.incoming.values(),
-        *bindings.outgoing.values(),
-        *((bindings.everywhere,) if bindings.everywhere else ()),
-    ]
-    numbers = sorted({number for its, number in bound if its == name})
+    numbers = bindings.numbers.get(name, [])
     for number in numbers:
         export.fault(number, LineState.UNSUPPORTED, _undefined(name))
     return (_perhaps(f"access-list {name}", tuple(export.place(number) for number in numbers)),)
 
 
-def _by_level(
-    export: Export, one: AsaInterface, joined: dict[str, AsaInterface], bindings: Bindings
-) -> list[Line]:
-    """Permit what comes in by an interface without a list by security levels: to lower ones, perhaps to equal ones.
+def _by_level(export: Export, joined: dict[str, AsaInterface], bindings: Bindings) -> list[Line]:
+    """Permit what comes in by interfaces without a list by security levels: to lower ones, perhaps to equal ones.
 
     With a global list its implicit denial may stand before that; then this is left open.
     """
-    if one.management_only:  # kept apart from all others
-        return []
-    own = [its for its in joined.values() if not its.management_only]
+    inside: dict[int | None, list[AsaInterface]] = {}
+    for one in joined.values():
+        if not one.management_only:  # kept apart from all others
+            inside.setdefault(one.level, []).append(one)
+    every = frozenset(one.name for held in inside.values() for one in held)
+    unleveled = frozenset(one.name for one in inside.get(None, ()))
     unsure = ("security levels beneath a global access list",) if bindings.everywhere else ()
-    lower = {
-        its.name
-        for its in own
-        if one.level is not None
-        and its.level is not None
-        and (its.level < one.level or (bindings.inter and its.level == one.level and its.name != one.name))
-    }
-    if bindings.intra:
-        lower.add(one.name)
-    open_end = {its.name for its in own if its.name != one.name and (one.level is None or its.level is None)}
     made = []
-    for names, unknown in ((lower, unsure), (open_end, ("security level",))):
-        if names:
-            places = [export.place(number) for number in (one.level_number, one.number) if number][:1]
-            level = "unknown" if one.level is None else one.level
-            match = Match(ingress=frozenset({one.name}), egress=frozenset(names), unknown=unknown)
-            label = f"security-level {level} of {one.name}"
-            made.append(Line(id=label, action=Action.PERMIT, match=match, places=tuple(places)))
+    for level, held in inside.items():
+        unlisted = [one for one in held if one.name not in bindings.incoming]
+        lower = frozenset(
+            one.name
+            for other, its in inside.items()
+            if level is not None
+            and other is not None
+            and (other < level or (bindings.inter and other == level))
+            for one in its
+        )
+        open_end = every if level is None else unleveled
+        for names, unknown in ((lower, unsure), (open_end, ("security level",))):
+            if unlisted and names:
+                made.append(_level_line(export, level, unlisted, names, unknown))
+        if bindings.intra:
+            made += [_level_line(export, level, [one], frozenset({one.name}), unsure) for one in unlisted]
     return made
+
+
+def _level_line(
+    export: Export,
+    level: int | None,
+    held: list[AsaInterface],
+    egress: frozenset[str],
+    unknown: tuple[str, ...],
+) -> Line:
+    called = ", ".join(one.name for one in held[:3]) + (", …" if len(held) > 3 else "")
+    return Line(
+        id=f"security-level {'unknown' if level is None else level} of {called}",
+        action=Action.PERMIT,
+        match=Match(ingress=frozenset(one.name for one in held), egress=egress, unknown=unknown),
+        places=tuple(export.place(one.level_number or one.number) for one in held[:MOST_PLACES]),
+    )
 
 
 def _on(line: Line, *, ingress: frozenset[str]) -> Line:

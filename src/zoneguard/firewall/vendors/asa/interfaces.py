@@ -51,7 +51,7 @@ class AsaInterface:
     addresses: list[Span] = field(default_factory=list)
     leased: bool = False
     default_route: bool = False
-    refused: tuple[str, int] | None = None  # `no forward interface`, and its line
+    refused: str = ""  # `no forward interface`: the other's hardware name
     tunnel: int = 0  # line that protects it as a tunnel
 
     @property
@@ -115,7 +115,7 @@ def _read_statement(  # noqa: C901, PLR0912 - a table of statements
         case ["management-only", *_]:
             made.management_only = True
         case ["no", "forward", "interface", *hardware]:
-            made.refused = "".join(hardware), one.number
+            made.refused = "".join(hardware)
         case ["ip", "address", "dhcp" | "pppoe", *options]:
             made.leased = True
             made.default_route = "setroute" in options

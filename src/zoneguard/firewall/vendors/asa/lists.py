@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from zoneguard.firewall.cisco import UnreadableError, Words, icmp_message, is_number, time_range
+from zoneguard.firewall.cisco import UnreadableError, Words, icmp_message, is_number, time_range, undecided
 from zoneguard.firewall.model import Action, Line, LineState, Match
 from zoneguard.firewall.vendors.asa.objects import (
     EVERY_SERVICE,
+    MOST_PLACES,
     PORT_WORDS,
     WITH_PORTS,
     Reach,
@@ -18,7 +19,6 @@ from zoneguard.firewall.vendors.asa.objects import (
 )
 from zoneguard.net.service import ALL_PORTS, Service
 from zoneguard.net.spans import ANYWHERE
-from zoneguard.text import Text
 
 if TYPE_CHECKING:
     from zoneguard.firewall.export import Export
@@ -145,6 +145,7 @@ class AccessLists:
                 self._fault(number, label, ", ".join(when.unknown), LineState.UNSUPPORTED)
             entry.unknown += when.unknown
             entry.numbers += (when.number,) if when.number else ()
+        numbers = [*dict.fromkeys((number, *entry.numbers))]
         return Line(
             id=label,
             action=action,
@@ -154,7 +155,7 @@ class AccessLists:
                 services=entry.services,
                 unknown=entry.unknown,
             ),
-            places=tuple(self.export.place(one) for one in dict.fromkeys((number, *entry.numbers))),
+            places=tuple(self.export.place(one) for one in numbers[:MOST_PLACES]),
             enabled=not entry.inactive,
             # A denial is told by message 106023 unless the line says `log disable`.
             log=True if entry.log is None and action is Action.DENY else entry.log,
@@ -192,6 +193,9 @@ class AccessLists:
         if sources is None and destinations is None:
             entry.services = self._messages(entry, reader, spoken)
             return
+        count = len(spoken) * len(sources or "1") * len(destinations or "1")
+        if count > 1 and not self.objects.spend(count):
+            raise UnreadableError("too many services")
         entry.services = tuple(
             Service(one.protocol, source, to)
             for one in spoken
@@ -294,14 +298,7 @@ class AccessLists:
             raise UnreadableError(word)
 
     def _fault(self, number: int, name: str, what: str, state: LineState = LineState.UNKNOWN) -> None:
-        self.export.fault(
-            number,
-            state,
-            Text(
-                ja=f"アクセスリスト {name} の条件「{what}」は判定できません。この行は、一致するかもしれない行として扱います。",
-                en=f"The condition {what!r} of access list {name} cannot be decided; the line is taken as one that may match.",
-            ),
-        )
+        self.export.fault(number, state, undecided(name, what))
 
 
 _LEVELS = frozenset(

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from zoneguard.firewall.model import Place
     from zoneguard.firewall.vendors.asa.objects import Objects
     from zoneguard.net.address import Span
+    from zoneguard.net.spans import Spans
 
 HIDDEN_PORTS = (1024, 65535)  # source ports that translation with ports takes
-MOST_PIECES = 64  # stretches of an object that are told apart in one rule
 _Side = Literal["source", "destination"]
 _EVERYWHERE = Reach(spans=ANYWHERE)
 _POOL_OPTIONS = frozenset({"block-allocation", "extended", "flat", "include-reserve", "round-robin"})
@@ -108,12 +108,19 @@ def rewrites(found: Translations) -> Rewrites:
         automatic.append(((not rule.static, size, begins, name), rule))
     automatic.sort(key=lambda entry: entry[0])
     table = [*first, *(rule for _, rule in automatic), *last]
-    before = tuple(made for rule in table for made in _before(found, rule))
-    after = tuple(made for rule in table for made in _after(rule))
+    before = _without_idle_end([made for rule in table for made in _before(found, rule)])
+    after = _without_idle_end([made for rule in table for made in _after(rule)])
     return Rewrites(
         Rewrite(name="nat of destinations", translations=before) if before else None,
         Rewrite(name="nat of sources", translations=after) if after else None,
     )
+
+
+def _without_idle_end(made: list[Translation]) -> tuple[Translation, ...]:
+    """Leave out exemptions behind which nothing is translated."""
+    while made and made[-1].source is None and made[-1].destination is None:
+        made.pop()
+    return tuple(made)
 
 
 # --- what a rule does -----------------------------------------------------------------------------------
@@ -122,29 +129,27 @@ def rewrites(found: Translations) -> Rewrites:
 def _before(found: Translations, rule: _Rule) -> list[Translation]:
     """Give what a rule makes of destinations: those of its own side, then those that come in to it."""
     made: list[Translation] = []
+    sender = rule.destination or _EVERYWHERE
     if rule.twice:
-        destination = rule.destination or _EVERYWHERE
-        mapped = rule.mapped_destination if rule.destination else _EVERYWHERE
-        moves = _moves(mapped, destination)
+        move = _move(rule.mapped_destination, sender)
         sent = Match(
             source=rule.source.spans,
             services=(Service(rule.protocol, rule.source_ports.real, rule.destination_ports.mapped),),
             ingress=rule.real_side,
             egress=rule.mapped_side,
-            unknown=(*rule.source.unknown, *moves.unknown),
+            unknown=(*rule.source.unknown, *move.unknown),
         )
-        made += _translations(rule, "destination", sent, moves, rule.destination_ports.real)
+        made.append(_translation(rule, "destination", sent, move, rule.destination_ports.real))
     if rule.static and not rule.unidirectional:
-        moves = _moves(rule.mapped_source, rule.source)
-        sender = rule.destination or _EVERYWHERE
+        move = _move(rule.mapped_source, rule.source)
         opened = Match(
             source=sender.spans,
             services=(Service(rule.protocol, rule.destination_ports.real, rule.source_ports.mapped),),
             ingress=rule.mapped_side,
             egress=rule.real_side,
-            unknown=(*sender.unknown, *moves.unknown),
+            unknown=(*sender.unknown, *move.unknown),
         )
-        made += _translations(rule, "destination", opened, moves, rule.source_ports.real, back=True)
+        made.append(_translation(rule, "destination", opened, move, rule.source_ports.real, back=True))
     if rule.enabled and any(one.match.unknown for one in made):
         found.export.fault(rule.number, LineState.UNSUPPORTED, _not_modelled(rule.id))
     return made
@@ -152,18 +157,17 @@ def _before(found: Translations, rule: _Rule) -> list[Translation]:
 
 def _after(rule: _Rule) -> list[Translation]:
     """Give what a rule makes of sources. Which address is taken bears on nothing that is asked before."""
-    if rule.source.unknown or (rule.destination and rule.destination.unknown):
-        return []
     destination = rule.destination or _EVERYWHERE
+    if rule.source.unknown or destination.unknown:
+        return []
     leaving = Match(
         destination=destination.spans,
         services=(Service(rule.protocol, rule.source_ports.real, rule.destination_ports.real),),
         ingress=rule.real_side,
         egress=rule.mapped_side,
     )
-    moves = _moves(rule.source, rule.mapped_source)
     ports = HIDDEN_PORTS if rule.hides else rule.source_ports.mapped
-    made = _translations(rule, "source", leaving, moves._replace(unknown=()), ports)
+    made = [_translation(rule, "source", leaving, _move(rule.source, rule.mapped_source), ports)]
     if rule.twice and rule.static and not rule.unidirectional:
         entering = Match(
             destination=rule.source.spans,
@@ -171,59 +175,49 @@ def _after(rule: _Rule) -> list[Translation]:
             ingress=rule.mapped_side,
             egress=rule.real_side,
         )
-        moves = _moves(destination, rule.mapped_destination if rule.destination else _EVERYWHERE)
-        entered = moves._replace(unknown=())
-        made += _translations(rule, "source", entering, entered, rule.destination_ports.mapped, back=True)
+        move = _move(destination, rule.mapped_destination)
+        made.append(_translation(rule, "source", entering, move, rule.destination_ports.mapped, back=True))
     return made
 
 
-class _Moves(NamedTuple):
-    """Addresses before, each stretch with what it becomes; None where it stays."""
+class _Move(NamedTuple):
+    """What addresses become; None where they stay."""
 
-    pieces: tuple[tuple[Span, Span | None], ...]
+    before: Spans
+    after: Span | None = None
     unknown: tuple[str, ...] = ()
 
 
-def _moves(before: Reach, after: Reach) -> _Moves:
+def _move(before: Reach, after: Reach) -> _Move:
     """Say what addresses become, exactly where one stretch stands for one as long, or for itself."""
-    if not before.spans or not after.spans:
-        return _Moves(())
     unknown = before.unknown + after.unknown
     if not unknown and before.spans == after.spans:
-        return _Moves(tuple((span, None) for span in before.spans))
-    hull = (after.spans[0][0], after.spans[-1][1])
+        return _Move(before.spans)
+    if not before.spans or not after.spans:
+        return _Move(())
     same = spans_size(before.spans) == spans_size(after.spans)
     if not unknown and not (same and len(before.spans) == len(after.spans) == 1):
         unknown = ("addresses that are not translated one by one",)
-    return _Moves(tuple((span, hull) for span in before.spans), unknown)
+    return _Move(before.spans, (after.spans[0][0], after.spans[-1][1]), unknown)
 
 
-def _translations(
-    rule: _Rule, side: _Side, match: Match, moves: _Moves, port_after: Span, *, back: bool = False
-) -> list[Translation]:
+def _translation(
+    rule: _Rule, side: _Side, match: Match, move: _Move, port_after: Span, *, back: bool = False
+) -> Translation:
     service = match.services[0]
     port_before = service.sport if side == "source" else service.dport
     port_moves = port_after if port_after not in (port_before, ALL_PORTS) else None
-    pieces, unknown = moves.pieces, match.unknown
-    if len(pieces) > MOST_PIECES:
-        pieces, unknown = ((ANYWHERE[0], pieces[0][1]),), (*unknown, "too many addresses")
-    made = []
-    for span, address in pieces:
-        mapping = Mapping(address=address, port=port_moves) if address or port_moves else None
-        narrowed = replace(match, unknown=unknown)
-        made.append(
-            Translation(
-                id=f"{rule.id} (back)" if back else rule.id,
-                match=replace(narrowed, source=(span,))
-                if side == "source"
-                else replace(narrowed, destination=(span,)),
-                places=rule.places,
-                source=mapping if side == "source" else None,
-                destination=mapping if side == "destination" else None,
-                enabled=rule.enabled,
-            )
-        )
-    return made
+    mapping = Mapping(address=move.after, port=port_moves) if move.after or port_moves else None
+    return Translation(
+        id=f"{rule.id} (back)" if back else rule.id,
+        match=replace(match, source=move.before)
+        if side == "source"
+        else replace(match, destination=move.before),
+        places=rule.places,
+        source=mapping if side == "source" else None,
+        destination=mapping if side == "destination" else None,
+        enabled=rule.enabled,
+    )
 
 
 # --- how a rule is written ------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from zoneguard.net.service import ALL_PORTS, ALL_PROTOCOLS, Service
 from zoneguard.net.spans import ANY_V4, ANYWHERE, spans_from, subtract_spans, wildcard_spans
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from zoneguard.firewall.export import Export
     from zoneguard.firewall.indented import Statement
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 MOST_PARTS = 500_000  # stretches and boxes that groups and masks of one export may expand to
 MOST_STRETCHES = 4096  # of one mask with scattered bits
+MOST_PLACES = 32  # lines of the file that a name shows
 PORT_WORDS = frozenset({"eq", "gt", "lt", "neq", "range"})
 EVERY_SERVICE = (Service(),)
 WITH_PORTS = frozenset({(6, 6), (17, 17), (132, 132)})
@@ -54,7 +55,7 @@ class _Found:
 
     def reach(self) -> Reach:
         """Give what was found; where something is missing it could be anything."""
-        numbers = tuple(self.numbers)
+        numbers = tuple(dict.fromkeys(self.numbers))[:MOST_PLACES]
         if self.unknown:
             return Reach(
                 spans=ANYWHERE,
@@ -83,7 +84,7 @@ class Objects:
     ranges: dict[str, Statement] = field(default_factory=dict)
     any_is_v4: bool = False  # before 9.0 `any` speaks of IPv4 only
     parts: int = 0
-    _groups: dict[str, Reach] = field(default_factory=dict)
+    _resolved: dict[tuple[str, str], Reach] = field(default_factory=dict)
 
     def spend(self, count: int) -> bool:
         """Count parts against the budget; False when it is used up."""
@@ -102,10 +103,31 @@ class Objects:
 
     def network(self, name: str) -> Reach:
         """Resolve a network object; a name that DNS resolves is not known here."""
+        return self._once("network", name, self._network)
+
+    def service(self, name: str) -> Reach:
+        """Resolve a service object."""
+        return self._once("service", name, self._service)
+
+    def group(self, name: str) -> Reach:
+        """Resolve a group with the groups in it; a group inside itself adds nothing more."""
+        return self._once("group", name, self._group)
+
+    def _once(self, kind: str, name: str, resolve: Callable[[str], _Found]) -> Reach:
+        if (kind, name) not in self._resolved:
+            found = resolve(name)
+            if not (found.unknown or found.spans or found.services or found.ports):
+                known = name in (self.groups if kind == "group" else self.networks | self.services)
+                what = "object-group" if kind == "group" else "object"
+                found.unknown.append(f"{what} {name} is empty" if known else f"{what} {name}")
+            self._resolved[kind, name] = found.reach()
+        return self._resolved[kind, name]
+
+    def _network(self, name: str) -> _Found:
         found = _Found()
         for block in self.networks.get(name, ()):
             for one in block.children:
-                if one.words[0] == "nat":
+                if one.words[0] == "nat":  # read with the translations
                     continue
                 self._own(block, one)
                 if one.words[0] == "description":
@@ -117,12 +139,9 @@ class Objects:
                     found.unknown.append(f"object {name}: {one.text}")
                     if one.words[0] != "fqdn":
                         self.export.mark(one.number, LineState.UNKNOWN)
-        if not found.spans and not found.unknown:
-            found.unknown.append(f"object {name}")
-        return found.reach()
+        return found
 
-    def service(self, name: str) -> Reach:
-        """Resolve a service object."""
+    def _service(self, name: str) -> _Found:
         found = _Found()
         for block in self.services.get(name, ()):
             for one in block.children:
@@ -137,15 +156,7 @@ class Objects:
                 except ValueError:
                     found.unknown.append(f"object {name}: {one.text}")
                     self.export.mark(one.number, LineState.UNKNOWN)
-        if not found.services and not found.unknown:
-            found.unknown.append(f"object {name}")
-        return found.reach()
-
-    def group(self, name: str) -> Reach:
-        """Resolve a group with the groups in it; a group inside itself adds nothing more."""
-        if name not in self._groups:
-            self._groups[name] = self._resolve(name)
-        return self._groups[name]
+        return found
 
     def mark_unused(self) -> None:
         """State that what nothing refers to decides no packet."""
@@ -164,19 +175,13 @@ class Objects:
         self.export.mark(block.number, LineState.PARSED)
         self.export.mark(one.number, LineState.PARSED)
 
-    def _resolve(self, name: str) -> Reach:
-        found = self._members(name)
-        if not (found.unknown or found.spans or found.services or found.ports):
-            found.unknown.append(f"object-group {name} is empty")
-        return found.reach()
-
-    def _members(self, name: str) -> _Found:
+    def _group(self, name: str) -> _Found:
         found = _Found()
         waiting, seen = [name], {name}
         while waiting:
             one = waiting.pop()
             blocks = self.groups.get(one, [])
-            if not any(block.children for block in blocks):
+            if not blocks:
                 found.unknown.append(f"object-group {one}")
             for block in blocks:
                 found.numbers.append(block.number)

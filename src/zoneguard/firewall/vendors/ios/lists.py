@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from zoneguard.firewall.cisco import UnreadableError, Words, is_number, time_range
+from zoneguard.firewall.cisco import UnreadableError, Words, is_number, time_range, undecided
 from zoneguard.firewall.model import Action, Line, LineState, Match
 from zoneguard.firewall.vendors.ios.names import TCP_FLAGS
 from zoneguard.firewall.vendors.ios.objects import (
@@ -25,7 +25,6 @@ from zoneguard.net.service import (
     flags_matching,
 )
 from zoneguard.net.spans import ANY_V4, intersect_spans
-from zoneguard.text import Text
 
 if TYPE_CHECKING:
     from zoneguard.firewall.export import Export
@@ -280,14 +279,7 @@ class AccessLists:
         reader.at = min(end, len(reader.words))
 
     def _fault(self, number: int, name: str, what: str, state: LineState = LineState.UNKNOWN) -> None:
-        self.export.fault(
-            number,
-            state,
-            Text(
-                ja=f"アクセスリスト {name} の条件「{what}」は判定できません。この行は、一致するかもしれない行として扱います。",
-                en=f"The condition {what!r} of access list {name} cannot be decided; the line is taken as one that may match.",
-            ),
-        )
+        self.export.fault(number, state, undecided(name, what))
 
 
 _OPTIONS = frozenset(
