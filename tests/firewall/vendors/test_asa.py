@@ -396,6 +396,24 @@ def test_a_service_object_has_source_and_destination_ports() -> None:
     assert entering(text, sport=3000) is DENY
 
 
+def test_service_objects_that_every_device_has_need_no_definition() -> None:
+    text = bound(
+        "extended permit object tcp-https any any\nextended permit object tcp-udp-domain any any\n"
+        "extended permit object icmp-echo any any\nextended permit object esp any any"
+    )
+    assert entering(text) is PERMIT
+    assert entering(text, protocol=17, dport=53) is PERMIT
+    assert entering(text, protocol=1, dport=8 * 256) is PERMIT
+    assert entering(text, protocol=50, dport=0) is PERMIT
+    assert entering(text, dport=444) is DENY
+    own = bound(
+        "extended permit object tcp-https any any",
+        more="object service tcp-https\n service tcp destination eq 444\n",
+    )
+    assert entering(own, dport=444) is PERMIT
+    assert entering(own) is DENY
+
+
 def test_a_service_group_mixes_protocols_ports_and_messages() -> None:
     group = (
         "object service S\n service udp destination eq 500\n"

@@ -143,6 +143,8 @@ class Objects:
 
     def _service(self, name: str) -> _Found:
         found = _Found()
+        if name not in self.services:
+            found.services |= dict.fromkeys(predefined(name))
         for block in self.services.get(name, ()):
             for one in block.children:
                 self._own(block, one)
@@ -326,6 +328,21 @@ def service_of(reader: Words) -> list[Service]:
     if reader.peek():
         raise UnreadableError(reader.rest())
     return made
+
+
+def predefined(name: str) -> list[Service]:
+    """Give a service object that every device has: `esp`, `tcp-https`, `tcp-udp-domain`, `icmp-echo`, `icmp6-echo`."""
+    if name in ASA_PROTOCOLS or name == "ip":
+        return [Service(protocol(name))]
+    for begins, protocols in (("tcp-udp-", _TCP_UDP), ("tcp-", ((6, 6),)), ("udp-", ((17, 17),))):
+        if name.startswith(begins) and name.removeprefix(begins) in ASA_PORTS:
+            number = ASA_PORTS[name.removeprefix(begins)]
+            return [Service(one, ALL_PORTS, (number, number)) for one in protocols]
+    for begins, spoken, names in (("icmp-", 1, ASA_ICMP), ("icmp6-", 58, ASA_ICMP6)):
+        if name.removeprefix(begins) in names and name.startswith(begins):
+            message = icmp_message(Words([name.removeprefix(begins)]), names)
+            return [Service((spoken, spoken), ALL_PORTS, message)]
+    return []
 
 
 def message_names(spoken: Span) -> Mapping[str, tuple[int, int | None]] | None:
