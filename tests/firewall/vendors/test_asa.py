@@ -701,6 +701,7 @@ def test_interfaces_and_routes_go_by_their_names() -> None:
     routes = (
         "name 172.16.0.0 lg-net\nroute inside lg-net 255.255.0.0 172.16.10.254 1\nroute outside 0 0 192.168.10.2\n"
         "route outside 0.0.0.0 0.0.0.0 192.168.10.3 tunneled\nipv6 route outside ::/0 2001:db8::2\n"
+        "route Null0 172.16.99.0 255.255.255.0\n"
     )
     text = THREE.replace(" nameif dmz\n", " vlan 350\n nameif dmz\n") + routes
     ruleset = read(text).rulesets[0]
@@ -708,6 +709,7 @@ def test_interfaces_and_routes_go_by_their_names() -> None:
         ("172.16.0.0/16", "inside", "172.16.10.254"),
         ("0.0.0.0/0", "outside", "192.168.10.2"),
         ("::/0", "outside", "2001:db8::2"),
+        ("172.16.99.0/24", "Null0", None),
     ]
     dmz = next(one for one in ruleset.interfaces if one.name == "dmz")
     assert (dmz.vlan, [str(one) for one in dmz.networks]) == (350, ["192.168.250.0/27"])

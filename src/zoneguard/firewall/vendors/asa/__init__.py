@@ -36,6 +36,7 @@ _SIGNS = (
     (re.compile(r"(?m)^access-group \S+ (?:(?:in|out) interface \S+|global)"), 50),
     (re.compile(r"(?m)^object network \S+$|^nat \([^,)]+,[^,)]+\) "), 20),
 )
+_FIRST_OF_BOTH = (9, 0)  # release from which `any` speaks of both families
 _FIRST = (8, 3)  # release from which lists speak of real addresses and translation is what is read here
 
 
@@ -159,8 +160,8 @@ def _keep(config: _Config, statement: Statement) -> bool:
 
 def _told_version(config: _Config, statement: Statement, kind: list[str]) -> None:
     numbers = re.match(r"(\d{1,3})\.(\d{1,3})", config.version)
-    release = (int(numbers[1]), int(numbers[2])) if numbers else (0, 0)
-    config.objects.any_is_v4 = release < (9, 0)
+    release = (int(numbers[1]), int(numbers[2])) if numbers else _FIRST_OF_BOTH
+    config.objects.any_is_v4 = release < _FIRST_OF_BOTH
     if kind == ["<system>"]:
         config.system = True
         config.export.fault(statement.number, LineState.UNSUPPORTED, _contexts(statement.text))

@@ -162,8 +162,10 @@ def read_route(export: Export, statement: Statement, names: dict[str, str]) -> R
         export.mark(statement.number, LineState.IRRELEVANT)
         return None
     network: Network | None = None
-    gateway = ""
+    gateway: str | None = None
     match words:
+        case ["route", interface, address, mask, *_] if interface.lower() == "null0":  # dropped
+            network = network_with(address, mask)
         case ["route", interface, address, mask, gateway, *_]:
             network = network_with(address, mask)
         case ["ipv6", "route", interface, prefix, gateway, *_] if "/" in prefix:
