@@ -488,6 +488,13 @@ def test_a_list_speaks_of_the_real_address_behind_a_static_translation() -> None
     assert entering(mapped, destination="192.168.10.60") is DENY
 
 
+def test_a_translated_destination_is_looked_at_before_the_way_out_is_known() -> None:
+    nat = "object network SERVER\n nat (inside,outside) static 192.168.10.60\n"
+    text = bound("extended permit tcp any object SERVER eq 443", more=SERVER) + nat
+    assert entering(text, destination="192.168.10.60", egress="dmz") is PERMIT
+    assert entering(text, destination="192.168.10.60", ingress="dmz") is DENY
+
+
 def test_a_static_translation_of_a_service_moves_the_port_before_the_list() -> None:
     nat = "object network SERVER\n nat (inside,outside) static interface service tcp https 8443\n"
     text = bound("extended permit tcp any object SERVER eq 443", more=SERVER) + nat

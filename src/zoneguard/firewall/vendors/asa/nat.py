@@ -152,7 +152,11 @@ def _before(found: Translations, rule: _Rule) -> list[Translation]:
         made.append(_translation(rule, "destination", opened, move, rule.source_ports.real, back=True))
     if rule.enabled and any(one.match.unknown for one in made):
         found.export.fault(rule.number, LineState.UNSUPPORTED, _not_modelled(rule.id))
-    return made
+    # Where a destination is translated, the rule itself decides the way out.
+    return [
+        replace(one, match=replace(one.match, egress=None)) if one.destination is not None else one
+        for one in made
+    ]
 
 
 def _after(rule: _Rule) -> list[Translation]:
