@@ -11,8 +11,8 @@ from zoneguard.firewall.model import Action, Filter, LineState, ParseResult, Rew
 from zoneguard.firewall.parse import format_of, parse
 from zoneguard.firewall.permit import Permitter, services_of
 from zoneguard.net.product import Product
-from zoneguard.net.service import ServiceUniverse
 from zoneguard.net.spans import ANYWHERE
+from zoneguard.net.universe import ServiceUniverse
 
 ROOT = Path(__file__).resolve().parents[3]
 HEAD = "ASA Version 9.16(4)\nhostname asa1\n"
