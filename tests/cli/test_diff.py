@@ -91,3 +91,12 @@ def test_a_migration_that_forgets_to_bind_a_list_names_the_security_level_that_n
     told = json.loads(done.stdout)
     introduced = [one for one in told["entries"] if one["kind"] == "introduced"]
     assert {line["line"] for one in introduced for line in one["lines"]} >= {32, 93, 97, 106, 108, 110}
+
+
+def test_a_device_that_cannot_be_placed_is_no_clean_comparison(tmp_path):
+    for name, network in (("before", "172.16.20.1"), ("after", "172.16.20.2")):
+        text = f"hostname gate\ninterface GigabitEthernet0/0\n ip address {network} 255.255.252.0\n"
+        (tmp_path / f"{name}.cfg").write_text(text)
+    done = run("diff", tmp_path / "before.cfg", tmp_path / "after.cfg", "--lang", "en")
+    assert done.returncode == 4, done.stderr
+    assert "devices" in done.stdout

@@ -145,6 +145,13 @@ def _kept_message(kept: Kept) -> Text:
 
 
 def _notes(compared: Compared) -> Iterator[Text]:
+    for device in compared.difference.unplaced:
+        yield Text(
+            ja=f"{device} では、異なる領域につながる2つのインターフェイスが分からず、比べられません。zones.yaml の devices に"
+            "書いてください。",
+            en=f"{device} cannot be compared, since no two of its interfaces are known to lead to different zones; say so"
+            " under devices in zones.yaml.",
+        )
     for device in compared.difference.only_before:
         yield Text(
             ja=f"{device} は変更前にだけあり、比べていません。",

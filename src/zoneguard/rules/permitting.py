@@ -199,7 +199,7 @@ class Held:
             lines=tuple(self._lines()),
             covered=tuple(self._covered()),
             denied_flows=tuple(self._denied_flows()),
-            joins=any(True for pair in self.pairs() for _ in self.ways(*pair)),
+            joins=self.joins,
         )
 
     # --- where interfaces lead --------------------------------------------------------------------------
@@ -256,6 +256,11 @@ class Held:
                 if orig != resp and self.spans[orig] and self.spans[resp] and not self._are_kin(orig, resp):
                     yield orig, resp
 
+    @property
+    def joins(self) -> bool:
+        """Whether two interfaces are known that may lead to different zones."""
+        return any(True for pair in self.pairs() for _ in self.ways(*pair))
+
     def _are_kin(self, a: str, b: str) -> bool:
         return root_zone(self.policy, a) == root_zone(self.policy, b)
 
@@ -296,12 +301,19 @@ class Held:
         return Product(self.spans[orig], spans_from(destination), self.universe.everything)
 
     def passing(
-        self, pair: tuple[str, str], way: tuple[str | None, str | None], *, excluding: RuleList | None
+        self,
+        pair: tuple[str, str],
+        way: tuple[str | None, str | None],
+        *,
+        excluding: RuleList | None,
+        among: Iterable[Product] | None = None,
     ) -> Iterator[Passage]:
-        """Yield what passes from one zone to another over one pair of interfaces, less what is excluded."""
-        return self.permitter.passages(
-            self.asked(*pair), *way, towards=self.spans[pair[1]], excluding=excluding
-        )
+        """Yield what passes from one zone to another over one pair of interfaces, less what is excluded.
+
+        `among`, disjoint, are the packets as they come in that are asked about; None: all of the pair.
+        """
+        for asked in (self.asked(*pair),) if among is None else among:
+            yield from self.permitter.passages(asked, *way, towards=self.spans[pair[1]], excluding=excluding)
 
     def _judged(self) -> tuple[list[Crossing], list[OpenWay]]:
         """Judge each pair of zones in one walk: what written lines let pass beyond the policy, and open ways."""
