@@ -69,7 +69,8 @@ def look(
         seen[file.path] = Seen(file=file, since=last.since if last and last.file == file else mono)
     done = set(known)
     newest = max((file.mtime for file in listed), default=0)
-    ready, waiting = [], []
+    ready: list[File] = []
+    waiting: list[File] = []
     for file in listed:
         if file in done:
             continue
