@@ -48,7 +48,7 @@ def retry_rings(turn: Turn) -> None:
 
 def ring_opened(turn: Turn, event: ev.RingOpened) -> None:
     ear = _ear(turn, event.interface)
-    if ear is None or ear.ring is Ring.CLOSED or ear.link is ev.Link.GONE:
+    if ear is None or ear.ring is Ring.CLOSED:
         return
     if ear.attempts:
         turn.announce(f"ring:{event.interface}", say.ring_opened(event.interface), over=True)

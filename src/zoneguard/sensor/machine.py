@@ -186,7 +186,11 @@ def _disk(turn: Turn, event: ev.DiskLow | ev.DiskOk) -> None:
 
 def _show_life(turn: Turn) -> None:
     watchdog = turn.state.watchdog
-    if watchdog is not None and turn.state.phase is not Phase.STOPPED and turn.now.mono >= turn.state.watchdog_at:
+    if (
+        watchdog is not None
+        and turn.state.phase is not Phase.STOPPED
+        and turn.now.mono >= turn.state.watchdog_at
+    ):
         turn.commands.append(Notify(words=("WATCHDOG=1",)))
         turn.set(watchdog_at=turn.now.mono + watchdog)
 
