@@ -92,10 +92,11 @@ class Judging:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeouts:
-    """When a flow ends (RFC 7011: idle and active timeout)."""
+    """When a flow ends (RFC 7011: idle and active timeout), as for files unless said otherwise."""
 
-    idle: int = 120
-    active: int = 1800
+    idle_tcp: int = 3600
+    idle_other: int = 600
+    active: int = 0  # 0: flows are not cut by age
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,8 +113,8 @@ class Retention:
 
     history: int = 30 * 86400  # flows, as Parquet by day
     aggregates: int = 400 * 86400  # flows of a day, summed: a fiscal year and its audit
-    findings: int = 1825 * 86400  # after they are gone
-    runs: int = 400 * 86400
+    findings: int = 400 * 86400  # after they are gone
+    runs: int = 30 * 86400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +123,7 @@ class RotatedFile:
 
     path: Path
     rotate: int = 100 << 20
-    keep: int = 10
+    keep: int = 14
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,7 +182,7 @@ class Rate:
     """At most so many messages in so many seconds; the rest is gathered into one."""
 
     messages: int = 30
-    per: int = 60
+    per: int = 3600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
