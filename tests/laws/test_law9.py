@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 from hypothesis import HealthCheck, event, example, given, settings
 from hypothesis import strategies as st
@@ -191,7 +192,7 @@ law = settings(max_examples=300, deadline=None, suppress_health_check=[HealthChe
 def test_every_moment_seen_lies_in_exactly_one_judged_window_and_the_rest_is_stated_blind(story, settings_):
     world = told(story, settings_)
     spans = [(second(w.begun.mono), second(w.ended.mono)) for w in world.judged]
-    assert all(a[1] <= b[0] for a, b in zip(spans, spans[1:], strict=False)), "two windows overlap"
+    assert all(a[1] <= b[0] for a, b in pairwise(spans)), "two windows overlap"
     for name in NAMES:
         claimed = {
             moment
@@ -293,7 +294,7 @@ def test_steps_of_an_hour_neither_lose_nor_repeat_a_scheduled_watch(steps):
         entered += [begin for r, begin in world.state.begins if before.get(r) != begin]
     assert len(entered) == len(set(entered)), "a watch was repeated"
     hour = 3600 * SECOND
-    assert [b - a for a, b in zip(entered, entered[1:], strict=False)] == [hour] * (len(entered) - 1), "one was lost"
+    assert [b - a for a, b in pairwise(entered)] == [hour] * (len(entered) - 1), "one was lost"
     world.live()
     held = sum(second(w.ended.mono) - second(w.begun.mono) for w in world.judged)
     # Each watch entered is kept: whole, or up to the stop; a step into the next one lets two run side by side.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -61,7 +62,7 @@ def test_minutes_of_every_hour_go_by_real_time_when_clocks_change():
     for _ in range(4):
         begin = next_begin(every("0 * * * *"), begin, NEW_YORK)
         begins.append(begin)
-    assert [b - a for a, b in zip(begins, begins[1:], strict=False)] == [3600 * SECOND] * 3
+    assert [b - a for a, b in pairwise(begins)] == [3600 * SECOND] * 3
 
 
 @settings(max_examples=150, deadline=None)

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path  # noqa: TC003 - pydantic looks into Secret
 from typing import TYPE_CHECKING
 
 from zoneguard.findings.finding import Severity
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from zoneguard.policy.model import Place
     from zoneguard.text import Lang
 
