@@ -91,12 +91,14 @@ def test_a_start_reads_both_files_then_opens_the_rings_and_is_ready():
     commands = play(ev.PolicyRead(policy=POLICY), 2)
     assert commands[0] == AdoptConfig(config=CONFIG)
     assert commands[1] == AdoptPolicy(policy=POLICY)
-    assert only(Notify, commands)[0].words == ("READY=1",)
-    assert commands[-3:] == [
+    assert commands[2:] == [
         BeginPeriod(period="2026-11-24"),
         Prune(),
         OpenRing(interface=CONFIG.interfaces[0]),
     ]
+    (ready,) = play(ev.RingOpened(interface="eth1"), 3)
+    assert ready.words == ("READY=1",)
+    assert play(ev.Tick(), 4) == []
 
 
 @pytest.mark.parametrize(
@@ -300,6 +302,7 @@ def test_a_start_without_the_right_to_capture_ends_with_5():
     play(ev.PolicyRead(policy=POLICY), 0)
     commands = play(ev.RingFailed(interface="eth1", reason=WHY, denied=True), 0)
     assert only(Judge, commands)[0].final
+    assert ("READY=1",) not in [notify.words for notify in only(Notify, commands)]
     assert play(ev.Committed(through=1), 0)[-1] == Stop(code=ExitCode.LACKING)
 
 
@@ -443,6 +446,15 @@ def test_files_are_read_one_after_the_other_and_committed_with_their_window():
     play(ev.Committed(through=1), 91)
     window = only(Judge, play(ev.Tick(), 140))[0].window
     assert (window.files, window.refused) == (FILES[2:], FILES[1:2])
+
+
+def test_files_wait_in_their_folder_while_the_store_does_not_answer():
+    play = started(config(interfaces=()))
+    play(ev.Tick(), 60)
+    play(ev.StoreFailed(reason=WHY), 60)
+    assert play(ev.FilesSettled(files=FILES), 60) == []
+    assert play(ev.Tick(), 61) == [Commit(numbers=(1,), attempt=2)]
+    assert only(ReadFile, play(ev.Committed(through=1), 62)) == [ReadFile(file=FILES[0])]
 
 
 def test_a_file_is_not_read_again_though_an_older_list_still_names_it():

@@ -127,6 +127,7 @@ def _settle(turn: Turn) -> None:
         windows.open_if_due(turn)
         ears.retry_rings(turn)
         _read_next(turn)
+        _tell_ready(turn)
     if turn.state.phase is Phase.DRAINING:
         _finish(turn)
     windows.commit_if_due(turn)
@@ -143,6 +144,8 @@ def _files_settled(turn: Turn, event: ev.FilesSettled) -> None:
 
 def _read_next(turn: Turn) -> None:
     state = turn.state
+    if state.outstanding.attempts:
+        return  # while the store does not answer, files are best kept where they lie
     if state.phase is Phase.WATCHING and state.window and state.reading is None and state.queue:
         file, *rest = state.queue
         turn.set(reading=file, queue=tuple(rest))
@@ -182,6 +185,14 @@ def _disk(turn: Turn, event: ev.DiskLow | ev.DiskOk) -> None:
         turn.announce("disk", say.disk_ok(), over=True)
         turn.commands.append(ResumeHistory())
     turn.commands.append(WriteStatus())
+
+
+def _tell_ready(turn: Turn) -> None:
+    """Tell systemd when every ring has opened or failed: a start without the right to capture is none."""
+    opening = any(ear.ring is Ring.OPENING for ear in turn.state.ears)
+    if not turn.state.ready and not opening and turn.state.reloading is None:
+        turn.set(ready=True)
+        turn.commands.append(Notify(words=("READY=1",), status=say.status(turn.state)))
 
 
 def _show_life(turn: Turn) -> None:

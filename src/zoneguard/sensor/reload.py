@@ -70,8 +70,8 @@ def finish_reload(turn: Turn, answers: Reloading) -> None:
         _adopt(turn, answers.config, answers.policy)
     if turn.state.phase is Phase.STOPPED:
         return
-    turn.set(reloading=None)
-    turn.commands += [Notify(words=("READY=1",), status=say.status(turn.state)), WriteStatus()]
+    turn.set(reloading=None, ready=False)
+    turn.commands.append(WriteStatus())
     if answers.again:
         reload_asked(turn)
 

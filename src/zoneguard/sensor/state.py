@@ -130,6 +130,7 @@ class State:
     done: frozenset[File] = frozenset()  # read here, until a list of files no longer names them
     lossy: frozenset[str] = frozenset()  # interfaces whose loss was announced
     heard: bool = False  # a ring has been open in this process
+    ready: bool = False  # and systemd was told so
     disk_low: bool = False
     watchdog: int | None = None  # ns between signs of life
     watchdog_at: int = 0
