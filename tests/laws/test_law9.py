@@ -298,6 +298,22 @@ def test_only_what_was_read_whole_is_ever_adopted(story):
     assert world.state.policy in {POLICY, OTHER_POLICY}
 
 
+@law
+@given(pauses=st.lists(st.integers(0, 1500), min_size=1, max_size=60))
+def test_the_sensor_watches_when_the_schedule_says_and_only_then(pauses):
+    world = begun(CONFIGS[2])
+    late = 0  # until when a watch is kept that nobody woke us for
+    for pause in pauses:
+        before = world.seconds
+        world.feed(ev.Tick(), pause)
+        hour = world.seconds // 3600 * 3600
+        if before < hour and world.seconds - hour >= 600:
+            late = world.seconds + 600
+        due = world.seconds - hour < 600 or world.seconds < late
+        assert (world.state.phase is Phase.WATCHING) is due
+        assert set(world.rings) == (set(NAMES) if due else set())
+
+
 @settings(max_examples=25, deadline=None)
 @given(steps=st.lists(st.tuples(st.integers(0, 5 * 3600), st.sampled_from([-3600, 3600])), max_size=4))
 @example(steps=[(2400, 3600)])
