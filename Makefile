@@ -66,6 +66,10 @@ test-programs:
 oracle-programs:
 	$(call packages,command -v iptables-restore && command -v nft && command -v ip && command -v ipset,iptables nftables iproute2 ipset)
 
+.PHONY: unit-programs
+unit-programs:
+	$(call packages,command -v systemd-analyze,systemd)
+
 .PHONY: bench-programs
 bench-programs: test-programs
 	$(call packages,command -v nfdump && command -v nfpcapd,nfdump)
@@ -87,7 +91,7 @@ demo: setup  ## Judge the sample captures against zones.yaml (in Japanese or Eng
 # --- checks --------------------------------------------------------------------------------------------
 
 .PHONY: check
-check: setup test-programs  ## Lint, types, layers and tests: what .ci/run runs
+check: setup test-programs unit-programs  ## Lint, types, layers and tests: what .ci/run runs
 	@[ "$$(id -u)" != 0 ] || $(MAKE) oracle-programs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
