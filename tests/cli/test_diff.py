@@ -95,7 +95,11 @@ def test_a_migration_that_forgets_to_bind_a_list_names_the_security_level_that_n
 
 def test_a_device_that_cannot_be_placed_is_no_clean_comparison(tmp_path):
     for name, network in (("before", "172.16.20.1"), ("after", "172.16.20.2")):
-        text = f"hostname gate\ninterface GigabitEthernet0/0\n ip address {network} 255.255.252.0\n"
+        text = (
+            "version 15.9\nhostname gate\ninterface GigabitEthernet0/0\n"
+            f" ip address {network} 255.255.252.0\n ip access-group IN in\n"
+            "ip access-list extended IN\n permit ip any any\nend\n"
+        )
         (tmp_path / f"{name}.cfg").write_text(text)
     done = run("diff", tmp_path / "before.cfg", tmp_path / "after.cfg", "--lang", "en")
     assert done.returncode == 4, done.stderr
