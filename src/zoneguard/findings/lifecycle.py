@@ -62,7 +62,7 @@ class Known:
     """
 
     key: Key
-    severity: Severity
+    finding: Finding  # as last judged
     status: Status
     first_seen: int
     last_seen: int
@@ -70,15 +70,19 @@ class Known:
     told: Severity | None = None
     acknowledged: Acknowledgement | None = None
 
+    @property
+    def severity(self) -> Severity:
+        """Give the severity of the last judgement."""
+        return self.finding.severity
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Telling:
-    """One thing to tell, with what is known after it; `finding` is None where the judgement did not hold it."""
+    """One thing to tell, with what is known after it."""
 
     change: Change
     known: Known
-    finding: Finding | None
-    before: Severity | None = None  # of GRAVER: the gravest that was told until now
+    before: Severity | None = None  # of GRAVER and GONE: the gravest that was told until now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,9 +114,9 @@ def advance(
     Order: gravest first, then by fingerprint. Linear in findings and known.
     """
 
-    def settled(before: Known | None, after: Known, finding: Finding | None) -> Settled:
+    def settled(after: Known, finding: Finding | None) -> Settled:
         observed = _observed(after.last_seen, now, blind)
-        return _settled(before, after, finding, now=now, over=observed > gone_after * NANOSECONDS)
+        return _settled(after, finding, now=now, over=observed > gone_after * NANOSECONDS)
 
     present = _present(findings)
     unseen = {key.fingerprint: one for key, one in known.items() if key.sensor == sensor}
@@ -121,9 +125,9 @@ def advance(
     for fingerprint, finding in present.items():
         before = unseen.pop(fingerprint, None)
         after = _sighted(before, finding, sensor=sensor, now=now)
-        _collect(settled(before, after, finding), before, changed, tellings)
+        _collect(settled(after, finding), before, changed, tellings)
     for before in unseen.values():
-        _collect(settled(before, before, None), before, changed, tellings)
+        _collect(settled(before, None), before, changed, tellings)
     tellings.sort(key=lambda one: (_rank(one.known.severity), one.known.key))
     changed.sort(key=lambda one: one.key)
     return Step(known=tuple(changed), tellings=tuple(tellings))
@@ -172,7 +176,7 @@ def _sighted(before: Known | None, finding: Finding, *, sensor: str, now: int) -
     if before is None:
         return Known(
             key=Key(sensor, finding.fingerprint),
-            severity=finding.severity,
+            finding=finding,
             status=Status.NEW,
             first_seen=min(first_seen, last_seen),
             last_seen=last_seen,
@@ -182,7 +186,7 @@ def _sighted(before: Known | None, finding: Finding, *, sensor: str, now: int) -
     returned = before.status is Status.GONE
     return replace(
         before,
-        severity=finding.severity,
+        finding=finding,
         status=Status.NEW if returned else Status.ONGOING,
         first_seen=min(before.first_seen, first_seen),
         last_seen=max(before.last_seen, last_seen),
@@ -191,7 +195,6 @@ def _sighted(before: Known | None, finding: Finding, *, sensor: str, now: int) -
 
 
 def _settled(
-    before: Known | None,
     after: Known,
     finding: Finding | None,
     *,
@@ -205,21 +208,17 @@ def _settled(
         after = replace(after, status=Status.ONGOING)
         if over:
             gone = replace(after, status=Status.GONE, told=None, acknowledged=None)
-            return gone, None if after.told is None else Telling(
-                change=Change.GONE, known=gone, finding=finding
-            )
-    if finding is None or finding.waiver is not None:
-        return after, None
-    if after.told is None:
-        told = replace(after, told=after.severity, acknowledged=None)
-        first = before is None or after.spell == 1
-        return told, Telling(change=Change.NEW if first else Change.RETURNED, known=told, finding=finding)
-    if graver(after.severity, after.told):
-        told = replace(after, told=after.severity, acknowledged=None)
-        return told, Telling(change=Change.GRAVER, known=told, finding=finding, before=after.told)
+            told = after.told is not None
+            return gone, Telling(change=Change.GONE, known=gone, before=after.told) if told else None
     if after.acknowledged is not None and not is_acknowledged(after, now):
         after = replace(after, acknowledged=None)
-    return after, None
+    if finding is None or finding.waiver is not None:
+        return after, None
+    if after.told is not None and not graver(after.severity, after.told):
+        return after, None
+    now_told = replace(after, told=after.severity, acknowledged=None)
+    change = Change.GRAVER if after.told else Change.NEW if after.spell == 1 else Change.RETURNED
+    return now_told, Telling(change=change, known=now_told, before=after.told)
 
 
 def _observed(since: int, now: int, blind: Sequence[Blind]) -> int:

@@ -49,6 +49,16 @@ def waiting(connection: Connection, sensor: str, sink: str) -> int:
     return int(found.scalar_one())
 
 
+def sent(connection: Connection, sensor: str, sink: str, since: int) -> list[int]:
+    """Give the times of deliveries since a time, in order."""
+    query = (
+        select(func.min(outbox.c.delivered).label("at"))
+        .where(outbox.c.sensor == sensor, outbox.c.sink == sink, outbox.c.delivered > since)
+        .group_by(func.coalesce(outbox.c.batch, outbox.c.sequence))
+    )
+    return sorted(connection.execute(query).scalars())
+
+
 def bind(connection: Connection, sensor: str, sink: str, last: int) -> None:
     """Make one batch of all that waits up to a sequence."""
     connection.execute(

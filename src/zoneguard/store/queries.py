@@ -39,7 +39,7 @@ def known(connection: Connection, sensor: str) -> dict[Key, Known]:
     return {
         (key := Key(row.sensor, row.fingerprint)): Known(
             key=key,
-            severity=Severity(row.severity),
+            finding=finding_of(json.loads(row.record)),
             status=Status(row.status),
             first_seen=row.first_seen,
             last_seen=row.last_seen,

@@ -95,9 +95,9 @@ class Commit:
     """All that one judgement changes, written whole or not at all.
 
     `serial` counts a run's commits from one. A commit whose serial the run has already reached is not written again:
-    after StoreUnavailableError hand in the very same commit until it is answered. `findings` are all findings of the
-    run so far; their counts replace those of the run's earlier commits. `known` is what
-    `findings.lifecycle.advance` gave.
+    after StoreUnavailableError hand in the very same commit until it is answered. `known` is what
+    `findings.lifecycle.advance` gave. `findings` are all findings of the run so far; their counts replace those
+    of the run's earlier commits.
     """
 
     sensor: str

@@ -5,19 +5,20 @@ Times are ns since 1970. JSON is text: SQLite has no other form of it, and Postg
 
 from __future__ import annotations
 
-from typing import Any
-
 from sqlalchemy import BigInteger, Column, ForeignKeyConstraint, Index, MetaData, Table, Text
 
 metadata = MetaData()
 
 
-def _text(name: str, *, nullable: bool = False, **options: Any) -> Column[str]:
-    return Column(name, Text, nullable=nullable, **options)
+def _text(
+    name: str, *, primary_key: bool = False, nullable: bool = False, unique: bool | None = None
+) -> Column[str]:
+    return Column(name, Text, primary_key=primary_key, nullable=nullable, unique=unique)
 
 
-def _number(name: str, *, nullable: bool = False, **options: Any) -> Column[int]:
-    return Column(name, BigInteger, nullable=nullable, **options)
+def _number(name: str, *, primary_key: bool = False, nullable: bool = False) -> Column[int]:
+    # Numbers are given out by `counters`, never by the database.
+    return Column(name, BigInteger, primary_key=primary_key, nullable=nullable, autoincrement=False)
 
 
 identity = Table(
@@ -39,7 +40,7 @@ runs = Table(
     "runs",
     metadata,
     _text("sensor", primary_key=True),
-    _number("run", primary_key=True, autoincrement=False),
+    _number("run", primary_key=True),
     _number("started"),
     _number("last_commit", nullable=True),
     _number("serial"),
@@ -51,7 +52,7 @@ commits = Table(
     "commits",
     metadata,
     _text("sensor", primary_key=True),
-    _number("number", primary_key=True, autoincrement=False),
+    _number("number", primary_key=True),
     _number("run"),
     _number("at"),
     _number("findings"),
@@ -88,7 +89,7 @@ finding_counts = Table(
     metadata,
     _text("sensor", primary_key=True),
     _text("fingerprint", primary_key=True),
-    _number("run", primary_key=True, autoincrement=False),  # 0: folded from runs that are over
+    _number("run", primary_key=True),  # 0: folded from runs that are over
     _number("flows"),
     _number("packets"),
     _number("bytes"),
@@ -106,8 +107,8 @@ coverage = Table(
     "coverage",
     metadata,
     _text("sensor", primary_key=True),
-    _number("run", primary_key=True, autoincrement=False),
-    _number("started", primary_key=True, autoincrement=False),
+    _number("run", primary_key=True),
+    _number("started", primary_key=True),
     _number("ended"),
     _number("packets"),
     _number("bytes"),
@@ -126,7 +127,7 @@ flow_days = Table(
     _text("orig_zone", primary_key=True),
     _text("resp_zone", primary_key=True),
     _text("service", primary_key=True),
-    _number("run", primary_key=True, autoincrement=False),  # 0: folded
+    _number("run", primary_key=True),  # 0: folded
     _number("flows"),
     _number("packets"),
     _number("bytes"),
@@ -138,8 +139,8 @@ files = Table(
     metadata,
     _text("sensor", primary_key=True),
     _text("path", primary_key=True),
-    _number("size", primary_key=True, autoincrement=False),
-    _number("mtime", primary_key=True, autoincrement=False),
+    _number("size", primary_key=True),
+    _number("mtime", primary_key=True),
     _text("sha256"),
     _number("commit_number"),
     _number("done"),
@@ -150,7 +151,7 @@ parts = Table(
     "parts",
     metadata,
     _text("sensor", primary_key=True),
-    _number("number", primary_key=True, autoincrement=False),
+    _number("number", primary_key=True),
     _text("day"),
     _number("flows"),
     _number("bytes"),
@@ -164,7 +165,7 @@ outbox = Table(
     metadata,
     _text("sensor", primary_key=True),
     _text("sink", primary_key=True),
-    _number("sequence", primary_key=True, autoincrement=False),
+    _number("sequence", primary_key=True),
     _text("message_key", unique=True),
     _text("kind"),
     _text("body"),

@@ -121,6 +121,10 @@ class Store:
         """Count the messages that one sink has not taken yet."""
         return self._read(lambda c: outbox.waiting(c, sensor, sink))
 
+    def sent(self, sensor: str, sink: str, *, since: int) -> list[int]:
+        """Give the times at which a sink took something since a time, a batch counted once."""
+        return self._read(lambda c: outbox.sent(c, sensor, sink, since))
+
     def bind(self, sensor: str, sink: str, *, last: int) -> None:
         """Bind all that waits up to a sequence into one batch, so that each attempt sends the same."""
         self._write(lambda c: outbox.bind(c, sensor, sink, last))

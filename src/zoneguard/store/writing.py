@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Table
 
-    from zoneguard.findings.finding import Finding
     from zoneguard.findings.lifecycle import Acknowledgement, Key, Known
     from zoneguard.store.records import Commit, CoverageWindow, Part
 
@@ -123,23 +122,21 @@ def storable(text: str) -> str:
 
 
 def _write_findings(connection: Connection, one: Commit, number: int) -> None:
-    held = {finding.fingerprint: finding for finding in one.findings}
-    fresh = [known for known in one.known if known.key.fingerprint in held]
+    ended = _ended(connection, one)
     _upsert(
         connection,
         schema.findings,
-        (_finding(known, held[known.key.fingerprint], number) for known in fresh),
+        (_finding(known, number) for known in one.known),
         keep=("ack_by", "ack_at", "ack_note", "ack_until"),
     )
     table = schema.findings
-    ended = _ended(connection, one)
-    for known in one.known:
-        values = {} if known.key.fingerprint in held else {**_life(known), "commit_number": number}
-        if known.key in ended:
-            values |= _acknowledgement(None)
-        if values:
-            this = (table.c.sensor == known.key.sensor) & (table.c.fingerprint == known.key.fingerprint)
-            connection.execute(update(table).where(this).values(**values))
+    for key in sorted(ended):
+        connection.execute(
+            update(table)
+            .where(table.c.sensor == key.sensor, table.c.fingerprint == key.fingerprint)
+            .values(**_acknowledgement(None))
+        )
+    held = {finding.fingerprint: finding for finding in one.findings}
     _upsert(
         connection,
         schema.finding_counts,
@@ -184,24 +181,19 @@ def _ended(connection: Connection, one: Commit) -> set[Key]:
     }
 
 
-def _life(known: Known) -> Row:
-    return {
-        "severity": known.severity.value,
-        "status": known.status.value,
-        "told": known.told and known.told.value,
-        "spell": known.spell,
-        "first_seen": known.first_seen,
-        "last_seen": known.last_seen,
-    }
-
-
-def _finding(known: Known, finding: Finding, number: int) -> Row:
+def _finding(known: Known, number: int) -> Row:
+    finding = known.finding
     return {
         "sensor": known.key.sensor,
         "fingerprint": known.key.fingerprint,
         "rule": finding.rule,
         "verdict": finding.verdict.value,
-        **_life(known),
+        "severity": finding.severity.value,
+        "status": known.status.value,
+        "told": known.told and known.told.value,
+        "spell": known.spell,
+        "first_seen": known.first_seen,
+        "last_seen": known.last_seen,
         "orig_zone": finding.orig and storable(finding.orig.zone),
         "resp_zone": finding.resp and storable(finding.resp.zone),
         "waiver": finding.waiver and storable(finding.waiver.id),
