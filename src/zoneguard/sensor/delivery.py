@@ -108,13 +108,7 @@ class Delivery:
 
         Raises StoreUnavailableError: what was sent and could not be noted goes out again under the same key.
         """
-        pace, sent = self._pace, []
-        pending = self._store.pending(
-            self._sensor, self._name, most=AT_ONCE if pace.most is None else MOST_IN_A_DIGEST
-        )
-        if pending and pace.most is not None:
-            sent = self._store.sent(self._sensor, self._name, since=now - int(pace.window * SECOND))
-        match plan(pending, sent, pace, now=now):
+        match self._planned(now):
             case Wait() as wait:
                 return wait
             case Send(messages=messages):
@@ -127,6 +121,18 @@ class Delivery:
     def close(self) -> None:
         """Close the sink."""
         self._sink.close()
+
+    def _planned(self, now: int) -> Send | SendAsOne | Wait:
+        pace, sent = self._pace, []
+        # The head alone tells most of the time that nothing is due; a spool of a day is not read for that.
+        head = self._store.pending(self._sensor, self._name, most=1)
+        if head and pace.most is not None:
+            sent = self._store.sent(self._sensor, self._name, since=now - int(pace.window * SECOND))
+        planned = plan(head, sent, pace, now=now)
+        if isinstance(planned, Wait) or head[0].batch is not None:
+            return planned
+        most = AT_ONCE if pace.most is None else MOST_IN_A_DIGEST
+        return plan(self._store.pending(self._sensor, self._name, most=most), sent, pace, now=now)
 
     def _send(self, messages: Sequence[Pending], outgoing: Sequence[Outgoing], now: int) -> Wait:
         try:

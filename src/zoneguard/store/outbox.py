@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select, update
 
@@ -12,9 +12,10 @@ from zoneguard.store.schema import outbox
 from zoneguard.store.writing import storable
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, Connection
+    from sqlalchemy import ColumnElement, Connection, Row
 
 _MOST_ERROR = 500
+_MOST_OCTETS = 32 << 20  # of bodies at once, however many are asked for
 
 
 def pending(connection: Connection, sensor: str, sink: str, most: int) -> list[Pending]:
@@ -26,21 +27,15 @@ def pending(connection: Connection, sensor: str, sink: str, most: int) -> list[P
         return []
     query = select(outbox).where(_waiting(sensor, sink)).order_by(outbox.c.sequence)
     query = query.limit(most) if head.batch is None else query.where(outbox.c.sequence <= head.batch)
-    return [
-        Pending(
-            sink=row.sink,
-            sequence=row.sequence,
-            key=row.message_key,
-            kind=row.kind,
-            body=json.loads(row.body),
-            items=row.items,
-            created=row.created,
-            attempts=row.attempts,
-            next_attempt=row.next_attempt,
-            batch=row.batch,
-        )
-        for row in connection.execute(query)
-    ]
+    found: list[Pending] = []
+    octets = 0
+    with connection.execute(query, execution_options={"yield_per": 100}) as rows:
+        for row in rows:
+            octets += len(row.body)
+            if found and head.batch is None and octets > _MOST_OCTETS:
+                break
+            found.append(_pending(row))
+    return found
 
 
 def waiting(connection: Connection, sensor: str, sink: str) -> int:
@@ -128,3 +123,18 @@ def depths(connection: Connection, sensor: str | None) -> list[SpoolDepth]:
 
 def _waiting(sensor: str, sink: str) -> ColumnElement[bool]:
     return (outbox.c.sensor == sensor) & (outbox.c.sink == sink) & outbox.c.delivered.is_(None)
+
+
+def _pending(row: Row[Any]) -> Pending:
+    return Pending(
+        sink=row.sink,
+        sequence=row.sequence,
+        key=row.message_key,
+        kind=row.kind,
+        body=json.loads(row.body),
+        items=row.items,
+        created=row.created,
+        attempts=row.attempts,
+        next_attempt=row.next_attempt,
+        batch=row.batch,
+    )
