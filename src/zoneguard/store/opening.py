@@ -43,12 +43,15 @@ def open_store(
     if path is not None:
         _make_folder(path.parent)
         lock = FolderLock(path.parent)
+    engine = None
     try:
         began, notices = _checked(where, path, now)
         engine = connect(where, most_bytes=most_bytes)
         with told(where):
             made = _migrated(where, engine, now)
     except BaseException:
+        if engine is not None:
+            engine.dispose()
         if lock is not None:
             lock.close()
         raise
@@ -74,12 +77,18 @@ def visit_store(url: str) -> Store:
             )
         )
     engine = connect(where, most_bytes=None)
-    with told(where), engine.connect() as connection:
-        found = _revision(connection)
-    if found != _head():
+    try:
+        with told(where), engine.connect() as connection:
+            _refuse_other_schema(where, _revision(connection))
+    except BaseException:
         engine.dispose()
-        raise _other_schema(where, found)
+        raise
     return Store(where, engine, lock=None, retention=Retention())
+
+
+def _refuse_other_schema(url: URL, found: str | None) -> None:
+    if found != _head():
+        raise _other_schema(url, found)
 
 
 def _make_folder(folder: Path) -> None:
