@@ -71,7 +71,7 @@ def flows_between(
     return _asked(
         history,
         parts,
-        lambda connection: flows_of(connection.execute(query, [*asked, most]).to_arrow_table()),
+        lambda connection: flows_of(connection.sql(query, params=[*asked, most]).to_arrow_table()),
         nothing=Flows.concatenate([]),
     )
 

@@ -140,8 +140,8 @@ class History:
         """Rename damaged parts to NAME.corrupt and say so; then let the store no longer vouch for them."""
         said = []
         for part in parts:
+            said.append(_damaged(part) if self.path(part).exists() else _missing(part))
             self._set_aside(self.path(part))
-            said.append(_damaged(part))
         return said
 
     def remove(self, parts: Iterable[Part]) -> None:
