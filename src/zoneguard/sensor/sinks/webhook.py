@@ -17,9 +17,10 @@ from urllib.request import (
 )
 
 from zoneguard import __version__
-from zoneguard.errors import why
+from zoneguard.errors import InputRefusedError, why
 from zoneguard.sensor.sinks.base import SinkUnavailable
 from zoneguard.sensor.sinks.document import document, one_line
+from zoneguard.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,7 +38,7 @@ class Webhook:
     """Posts each message to one URL with its key in `Idempotency-Key`.
 
     TLS is verified (against `ca`, else the system's); no redirect is followed and no proxy of the environment
-    used. `token_file` holds what goes into `Authorization: Bearer` and is read anew for each message.
+    used. Raises InputRefusedError for a URL that is neither http nor https. `token_file` holds what goes into `Authorization: Bearer` and is read anew for each message.
     """
 
     def __init__(
@@ -49,6 +50,13 @@ class Webhook:
         ca: Path | None = None,
         token_file: Path | None = None,
     ) -> None:
+        if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
+            raise InputRefusedError(
+                Text(
+                    ja="Webhook の URL は https:// または http:// で始まり、サーバー名を含む必要があります。",
+                    en="The URL of a webhook must begin with https:// or http:// and name a server.",
+                )
+            )
         self._url = url
         self._zone = zone
         self._timeout = timeout
