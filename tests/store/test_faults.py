@@ -252,6 +252,9 @@ def test_two_daemons_cannot_share_a_folder(tmp_path):
     with FolderLock(tmp_path), pytest.raises(MachineLacksError):
         open_store(url, now=NOW)
     open_store(url, now=NOW)[0].close()
+    with FolderLock(tmp_path), pytest.raises(MachineLacksError):
+        open_store(f"sqlite:///{tmp_path}/elsewhere/zg.db", now=NOW, state=tmp_path)
+    open_store(url, now=NOW, state=tmp_path)[0].close()
 
 
 def test_a_visitor_needs_a_store_to_visit(tmp_path):

@@ -148,7 +148,7 @@ def test_a_file_is_known_by_its_name_and_by_its_content(store):
 
 def test_coverage_tells_what_was_not_seen(store):
     run = begin(store)
-    down = Blindness(start=NOW + 10, end=NOW + 20, reason="interface-down")
+    down = Blindness(start=NOW + 10, end=NOW + 20, reason="down", interface="eth0")
     windows = [
         CoverageWindow(
             start=NOW, end=NOW + 100, packets=5, bytes=500, dropped=1, not_decoded={"x": 1}, blind=(down,)
@@ -237,6 +237,16 @@ def test_the_outbox_keeps_order_and_counts_on(store):
     store.prune(NOW + 1000 * DAY)
     store.commit(judged(store, run=run, serial=4, findings=[finding("f4")]))
     assert [one.sequence for one in store.pending("s1", "log")] == [4]
+
+
+def test_what_the_sensor_says_of_itself_waits_in_the_same_order(store):
+    run = begin(store)
+    store.commit(judged(store, run=run, serial=1, findings=[finding("a")]))
+    store.post("s1", [Message(sink="log", kind="notice", body={"text": "x"})], at=NOW)
+    assert [(one.sequence, one.kind) for one in store.pending("s1", "log")] == [
+        (1, "findings"),
+        (2, "notice"),
+    ]
 
 
 def test_a_bound_batch_stays_together(store):

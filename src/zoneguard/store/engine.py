@@ -37,14 +37,18 @@ _PG_NO_ROOM = ("53100",)
 _PG_PASSING = ("08", "40", "53", "55P03", "57")
 
 
-def read_url(text: str) -> URL:
-    """Read sqlite:///PATH or postgresql://USER@HOST/DATABASE; raises InputRefusedError for anything else."""
+def read_url(text: str, password: str | None = None) -> URL:
+    """Read sqlite:///PATH or postgresql://USER@HOST/DATABASE; raises InputRefusedError for anything else.
+
+    A password that stands elsewhere is put in; without one, PostgreSQL's own ways hold (PGPASSFILE, peer).
+    """
     try:
         url = make_url(text)
     except ArgumentError as error:
         raise _not_a_url() from error
     if url.drivername in ("postgresql", "postgres", "postgresql+psycopg"):
-        return url.set(drivername="postgresql+psycopg")
+        url = url.set(drivername="postgresql+psycopg")
+        return url if password is None else url.set(password=password)
     if url.drivername == "sqlite" and url.database not in (None, "", ":memory:") and not url.query:
         return url
     raise _not_a_url()

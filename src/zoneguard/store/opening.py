@@ -28,23 +28,25 @@ def open_store(
     url: str,
     *,
     now: int,
+    password: str | None = None,
+    state: Path | None = None,
     most_bytes: int | None = None,
     retention: Retention | None = None,
 ) -> tuple[Store, OpenNotes]:
     """Open the store of a sensor, or begin one; `now` is ns since 1970.
 
-    An SQLite store locks its folder; with PostgreSQL the caller locks its state folder (FolderLock). A damaged
-    file is set aside as NAME.corrupt-TIME with its journal, and said. Raises MachineLacksError when another
+    The folder of an SQLite file and the `state` folder are locked until the store is closed. A damaged file is
+    set aside as NAME.corrupt-TIME with its journal, and said. Raises MachineLacksError when another
     sensor holds the folder or the schema is newer than this program, StoreUnavailableError when the database does not answer.
     """
-    where = read_url(url)
+    where = read_url(url, password)
     path = file_of(where)
-    lock = None
-    if path is not None:
-        _make_folder(path.parent)
-        lock = FolderLock(path.parent)
+    locks: list[FolderLock] = []
     engine = None
     try:
+        for folder in sorted({one.resolve() for one in (state, path and path.parent) if one is not None}):
+            _make_folder(folder)
+            locks.append(FolderLock(folder))
         began, notices = _checked(where, path, now)
         engine = connect(where, most_bytes=most_bytes)
         with told(where):
@@ -52,22 +54,22 @@ def open_store(
     except BaseException:
         if engine is not None:
             engine.dispose()
-        if lock is not None:
+        for lock in locks:
             lock.close()
         raise
     if made and began is Began.FOUND:
         began = Began.NEW
-    return Store(where, engine, lock=lock, retention=retention or Retention()), OpenNotes(
+    return Store(where, engine, locks=locks, retention=retention or Retention()), OpenNotes(
         began=began, notices=notices
     )
 
 
-def visit_store(url: str) -> Store:
+def visit_store(url: str, *, password: str | None = None) -> Store:
     """Open a store beside the sensor that owns it: to read it, or to acknowledge a finding.
 
     Raises InputRefusedError when there is none, MachineLacksError when its schema is not this program's.
     """
-    where = read_url(url)
+    where = read_url(url, password)
     path = file_of(where)
     if path is not None and not path.is_file():
         raise InputRefusedError(
@@ -83,7 +85,7 @@ def visit_store(url: str) -> Store:
     except BaseException:
         engine.dispose()
         raise
-    return Store(where, engine, lock=None, retention=Retention())
+    return Store(where, engine, locks=(), retention=Retention())
 
 
 def _refuse_other_schema(url: URL, found: str | None) -> None:

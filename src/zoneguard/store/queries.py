@@ -276,7 +276,10 @@ def _summed(sensor: str, rows: Sequence[Row[Any]], first: int, last: int) -> Cov
     blind = []
     for row in rows:
         not_decoded.update(json.loads(row.not_decoded))
-        blind += [Blindness(start=one[0], end=one[1], reason=one[2]) for one in json.loads(row.blind)]
+        blind += [
+            Blindness(start=start, end=end, reason=reason, interface=interface)
+            for start, end, reason, interface in json.loads(row.blind)
+        ]
     return CoverageSum(
         sensor=sensor,
         windows=len(rows),
@@ -285,7 +288,7 @@ def _summed(sensor: str, rows: Sequence[Row[Any]], first: int, last: int) -> Cov
         dropped=sum(row.dropped for row in rows),
         truncated=sum(row.truncated for row in rows),
         not_decoded=dict(sorted(not_decoded.items())),
-        blind=tuple(sorted(blind, key=lambda one: (one.start, one.end, one.reason))),
+        blind=tuple(sorted(blind, key=lambda one: (one.start, one.end, one.interface, one.reason))),
         gaps=tuple(_gaps(((row.started, row.ended) for row in rows), first, last)),
     )
 

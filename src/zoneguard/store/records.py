@@ -20,7 +20,8 @@ class Blindness:
 
     start: int
     end: int
-    reason: str  # interface-down | outside-schedule | overload | restart | …
+    reason: str  # as the sensor names it: down, gone, outside the schedule…
+    interface: str = ""  # empty: all of them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

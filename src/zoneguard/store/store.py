@@ -10,7 +10,7 @@ from zoneguard.store.engine import told
 from zoneguard.store.records import Committed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from types import TracebackType
     from typing import Self, TypeVar
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         CoverageSum,
         FileDone,
         FlowDay,
+        Message,
         Part,
         Pending,
         Retention,
@@ -47,11 +48,13 @@ class Store:
     StoreCorruptError (open anew). Safe to use from several threads.
     """
 
-    def __init__(self, url: URL, engine: Engine, *, lock: FolderLock | None, retention: Retention) -> None:
+    def __init__(
+        self, url: URL, engine: Engine, *, locks: Sequence[FolderLock], retention: Retention
+    ) -> None:
         self._url = url
         self._reading = engine
         self._writing = engine.execution_options(begin="IMMEDIATE")
-        self._lock = lock
+        self._locks = list(locks)
         self._retention = retention
 
     # --- runs and commits ------------------------------------------------------------------------------
@@ -112,6 +115,10 @@ class Store:
         self._write(lambda c: writing.replace_parts(c, sensor, old, new))
 
     # --- outbox ----------------------------------------------------------------------------------------
+
+    def post(self, sensor: str, messages: Iterable[Message], *, at: int) -> None:
+        """Put messages into the outbox that belong to no judgement: what the sensor says of itself."""
+        self._write(lambda c: writing.post(c, sensor, messages, at))
 
     def pending(self, sensor: str, sink: str, *, most: int = 1000) -> list[Pending]:
         """Give the oldest messages that one sink has not taken yet, in order."""
@@ -180,11 +187,10 @@ class Store:
     # --- ------------------------------------------------------------------------------------------------
 
     def close(self) -> None:
-        """Close all connections and let the folder go."""
+        """Close all connections and let the folders go."""
         self._reading.dispose()
-        if self._lock is not None:
-            self._lock.close()
-            self._lock = None
+        while self._locks:
+            self._locks.pop().close()
 
     def __enter__(self) -> Self:
         return self

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Table
 
     from zoneguard.findings.lifecycle import Acknowledgement, Key, Known
-    from zoneguard.store.records import Commit, CoverageWindow, Part
+    from zoneguard.store.records import Commit, CoverageWindow, Message, Part
 
 Row = dict[str, Any]
 
@@ -77,7 +77,7 @@ def commit(connection: Connection, one: Commit) -> Committed:
         ),
     )
     _upsert(connection, schema.parts, (_part(one.sensor, part, number) for part in one.parts))
-    _write_messages(connection, one)
+    post(connection, one.sensor, one.messages, one.at)
     connection.execute(
         insert(schema.commits).values(
             sensor=one.sensor,
@@ -105,6 +105,30 @@ def acknowledge(connection: Connection, key: Key, given: Acknowledgement | None)
     )
     if not changed.rowcount:
         raise ValueError(f"There is no open finding {key.fingerprint} of {key.sensor} to acknowledge.")
+
+
+def post(connection: Connection, sensor: str, messages: Iterable[Message], at: int) -> None:
+    """Put messages into the outbox, each with the next number of its sink."""
+    store = connection.execute(
+        select(schema.identity.c.value).where(schema.identity.c.name == "store")
+    ).scalar_one()
+    for message in messages:
+        sequence = _count_on(connection, sensor, f"outbox:{message.sink}")
+        connection.execute(
+            insert(schema.outbox).values(
+                sensor=sensor,
+                sink=message.sink,
+                sequence=sequence,
+                # A store that was begun anew counts from one again; its identity keeps the keys apart.
+                message_key=f"{sensor}/{store}/{message.sink}/{sequence}",
+                kind=message.kind,
+                body=json.dumps(message.body),
+                items=message.items,
+                created=at,
+                attempts=0,
+                next_attempt=0,
+            )
+        )
 
 
 def replace_parts(connection: Connection, sensor: str, old: Sequence[Part], new: Sequence[Part]) -> None:
@@ -223,7 +247,9 @@ def _window(one: Commit, window: CoverageWindow) -> Row:
         "dropped": window.dropped,
         "truncated": window.truncated,
         "not_decoded": json.dumps(dict(window.not_decoded)),
-        "blind": json.dumps([[blind.start, blind.end, blind.reason] for blind in window.blind]),
+        "blind": json.dumps(
+            [[blind.start, blind.end, blind.reason, blind.interface] for blind in window.blind]
+        ),
     }
 
 
@@ -255,29 +281,6 @@ def _part(sensor: str, part: Part, number: int) -> Row:
         "sha256": part.sha256,
         "commit_number": number,
     }
-
-
-def _write_messages(connection: Connection, one: Commit) -> None:
-    store = connection.execute(
-        select(schema.identity.c.value).where(schema.identity.c.name == "store")
-    ).scalar_one()
-    for message in one.messages:
-        sequence = _count_on(connection, one.sensor, f"outbox:{message.sink}")
-        connection.execute(
-            insert(schema.outbox).values(
-                sensor=one.sensor,
-                sink=message.sink,
-                sequence=sequence,
-                # A store that was begun anew counts from one again; its identity keeps the keys apart.
-                message_key=f"{one.sensor}/{store}/{message.sink}/{sequence}",
-                kind=message.kind,
-                body=json.dumps(message.body),
-                items=message.items,
-                created=one.at,
-                attempts=0,
-                next_attempt=0,
-            )
-        )
 
 
 def _counter(connection: Connection, sensor: str, name: str) -> int:

@@ -155,11 +155,10 @@ def test_hostile_strings_add_no_header_and_no_control_character():
     assert all(char.isprintable() or char == "\n" for char in mail.get_content())
 
 
-def test_starttls_and_login_come_before_the_mail(certificate, tmp_path):
-    login = tmp_path / "login"
-    login.write_text("sensor\npa55 word\n")
+def test_starttls_and_login_come_before_the_mail(certificate):
+    login = {"user": "sensor", "password": lambda: "pa55 word\n"}
     with receiving(certificate.server) as server:
-        sink_to(server, Security.STARTTLS, ca=certificate.path, login_file=login).deliver([notice()])
+        sink_to(server, Security.STARTTLS, ca=certificate.path, **login).deliver([notice()])
     assert server.logins == [["sensor", "pa55 word"]]
     assert server.secured == [True]
 
@@ -180,15 +179,14 @@ def test_a_server_that_offers_no_starttls_or_is_not_vouched_for_gets_nothing(cer
 
 
 def test_a_login_that_is_refused_is_told_without_the_password(tmp_path):
-    login = tmp_path / "login"
-    login.write_text("sensor\npa55\n")
+    login = {"user": "sensor", "password": lambda: "pa55"}
     wrong = {"AUTH": "535 sensor/pa55 is wrong"}
     with receiving(refuse=wrong) as server, pytest.raises(SinkUnavailable, match="535") as refusal:
-        sink_to(server, login_file=login).deliver([notice()])
+        sink_to(server, **login).deliver([notice()])
     assert "pa55" not in str(refusal.value)
-    login.write_text("sensor\n")
-    with receiving() as server, pytest.raises(SinkUnavailable, match="on its second"):
-        sink_to(server, login_file=login).deliver([notice()])
+    login["password"] = (tmp_path / "none").read_text
+    with receiving() as server, pytest.raises(SinkUnavailable, match="no such file"):
+        sink_to(server, **login).deliver([notice()])
 
 
 @pytest.mark.parametrize(

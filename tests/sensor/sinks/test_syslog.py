@@ -114,6 +114,7 @@ def test_severities_are_those_of_syslog():
     assert [int(one["pri"]) - 104 for one in frames_of(outgoing(*held))] == [2, 3, 4, 5, 6]
     assert int(frames_of(outgoing(finding("a", Severity.CRITICAL), gone=True))[0]["pri"]) == 104 + 5
     assert int(frames_of(notice())[0]["pri"]) == 104 + 4
+    assert int(frames_of(notice(), facility=4)[0]["pri"]) == 32 + 4
 
 
 def test_hostile_strings_neither_break_the_frame_nor_forge_another():

@@ -53,11 +53,9 @@ def receiving(answers=(), context=None):
         thread.join()
 
 
-def test_a_message_is_one_post_with_its_key(tmp_path):
-    token = tmp_path / "token"
-    token.write_text("t0ken\n")
+def test_a_message_is_one_post_with_its_key():
     with receiving() as (port, got):
-        sink = Webhook(f"http://127.0.0.1:{port}/hook?x=1", zone=JST, token_file=token)
+        sink = Webhook(f"http://127.0.0.1:{port}/hook?x=1", zone=JST, token=lambda: "t0ken\n")
         sink.deliver(
             [
                 outgoing(finding("a"), finding("b")),
@@ -135,7 +133,7 @@ def test_nothing_but_http_is_spoken(url):
 
 def test_a_missing_token_or_authority_is_told_and_nothing_is_sent(tmp_path):
     with receiving() as (port, got):
-        for options in ({"token_file": tmp_path / "none"}, {"ca": tmp_path / "none"}):
+        for options in ({"token": (tmp_path / "none").read_text}, {"ca": tmp_path / "none"}):
             with pytest.raises(SinkUnavailable, match="none"):
                 Webhook(f"http://127.0.0.1:{port}/", zone=JST, **options).deliver([notice()])
         assert got == []

@@ -22,7 +22,7 @@ from zoneguard.sensor.sinks.wording import CHANGES, counts_of, summary
 from zoneguard.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import tzinfo
     from pathlib import Path
 
@@ -43,13 +43,14 @@ class Security(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Relay:
-    """The server that takes our mail; `login_file` holds the user on its first line, the password on its second."""
+    """The server that takes our mail; with a `user`, `password` gives what is asked for anew at each connection."""
 
     host: str
     port: int = 587
     security: Security = Security.STARTTLS
     ca: Path | None = None
-    login_file: Path | None = None
+    user: str | None = None
+    password: Callable[[], str] = str
     timeout: float = 30
 
 
@@ -97,8 +98,8 @@ class Mail:
         try:
             if relay.security is Security.STARTTLS:
                 server.starttls(context=_trusting(relay))
-            if relay.login_file is not None:
-                server.login(*_login(relay.login_file))
+            if relay.user is not None:
+                server.login(relay.user, relay.password().strip())
         except BaseException:
             server.close()
             raise
@@ -197,13 +198,6 @@ def _trusting(relay: Relay) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=relay.ca)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
-
-
-def _login(path: Path) -> tuple[str, str]:
-    lines = path.read_text("utf-8").splitlines()
-    if len(lines) < 2:
-        raise ValueError(f"{path} needs the user on its first line and the password on its second")
-    return lines[0].strip(), lines[1].strip()
 
 
 def _reason(error: Exception) -> str:

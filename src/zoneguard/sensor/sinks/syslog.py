@@ -69,10 +69,13 @@ class Syslog:
     the only way to learn that the receiver took everything, for syslog knows no answer.
     """
 
-    def __init__(self, address: Address, *, zone: tzinfo, lang: Lang = "ja") -> None:
+    def __init__(
+        self, address: Address, *, zone: tzinfo, lang: Lang = "ja", facility: int = FACILITY
+    ) -> None:
         self._address = address
         self._zone = zone
         self._lang = lang
+        self._facility = facility
         # RFC 5426 3.2: 2048 octets should pass; RFC 5425 4.3.1: receivers should take 8192.
         self._most = 2048 if address.transport is Transport.UDP else 8192
 
@@ -81,7 +84,9 @@ class Syslog:
         frames = [
             frame
             for message in messages
-            for frame in syslog_frames(message, zone=self._zone, lang=self._lang, most=self._most)
+            for frame in syslog_frames(
+                message, zone=self._zone, lang=self._lang, most=self._most, facility=self._facility
+            )
         ]
         where = self._address
         try:
@@ -126,7 +131,9 @@ class Syslog:
                     _see_that_all_is_acknowledged(secured)
 
 
-def syslog_frames(message: Outgoing, *, zone: tzinfo, lang: Lang, most: int) -> Iterator[bytes]:
+def syslog_frames(
+    message: Outgoing, *, zone: tzinfo, lang: Lang, most: int, facility: int = FACILITY
+) -> Iterator[bytes]:
     """Write one RFC 5424 message for each thing told, of at most so many octets (the text is cut)."""
     place = 0
     texts = notices_of(message.body)
@@ -139,7 +146,7 @@ def syslog_frames(message: Outgoing, *, zone: tzinfo, lang: Lang, most: int) -> 
             text.in_(lang),
             data,
             place=place,
-            severity=_WARNING,
+            priority=facility * 8 + _WARNING,
             kind="notice",
             zone=zone,
             most=most,
@@ -151,7 +158,14 @@ def syslog_frames(message: Outgoing, *, zone: tzinfo, lang: Lang, most: int) -> 
         finding = one.finding
         said = f"{CHANGES[one.change].in_(lang)} {finding.rule} {finding.title.in_(lang)}: {finding.message.in_(lang)}"
         yield _frame(
-            message, said, data, place=place, severity=severity, kind="finding", zone=zone, most=most
+            message,
+            said,
+            data,
+            place=place,
+            priority=facility * 8 + severity,
+            kind="finding",
+            zone=zone,
+            most=most,
         )
         place += 1
 
@@ -162,7 +176,7 @@ def _frame(
     data: dict[str, str],
     *,
     place: int,
-    severity: int,
+    priority: int,
     kind: str,
     zone: tzinfo,
     most: int,
@@ -170,7 +184,7 @@ def _frame(
     sequence = (message.sequence - 1) % _MOST_SEQUENCE + 1
     params = "".join(f' {name}="{_escaped(value)}"' for name, value in data.items())
     head = (
-        f"<{FACILITY * 8 + severity}>1 {_time(message.body['at'], zone)} {_host(message.body['sensor'])}"
+        f"<{priority}>1 {_time(message.body['at'], zone)} {_host(message.body['sensor'])}"
         f' zoneguard - {kind} [meta sequenceId="{sequence}"][{_SD_ID} item="{place}"{params}] '
     ).encode("utf-8", "backslashreplace")
     text = harmless(said).encode("utf-8", "backslashreplace")

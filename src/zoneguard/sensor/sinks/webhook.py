@@ -23,7 +23,7 @@ from zoneguard.sensor.sinks.document import document, one_line
 from zoneguard.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import tzinfo
     from http.client import HTTPMessage
     from pathlib import Path
@@ -38,7 +38,8 @@ class Webhook:
     """Posts each message to one URL with its key in `Idempotency-Key`.
 
     TLS is verified (against `ca`, else the system's); no redirect is followed and no proxy of the environment
-    used. Raises InputRefusedError for a URL that is neither http nor https. `token_file` holds what goes into `Authorization: Bearer` and is read anew for each message.
+    used. `token` gives what goes into `Authorization: Bearer` and is asked anew for each message. Raises
+    InputRefusedError for a URL that is neither http nor https.
     """
 
     def __init__(
@@ -48,7 +49,7 @@ class Webhook:
         zone: tzinfo,
         timeout: float = 10,
         ca: Path | None = None,
-        token_file: Path | None = None,
+        token: Callable[[], str] | None = None,
     ) -> None:
         if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
             raise InputRefusedError(
@@ -61,7 +62,7 @@ class Webhook:
         self._zone = zone
         self._timeout = timeout
         self._ca = ca
-        self._token_file = token_file
+        self._token = token
 
     def deliver(self, messages: Sequence[Outgoing]) -> None:
         """Post messages in order, each after the one before it was taken."""
@@ -99,8 +100,8 @@ class Webhook:
             "User-Agent": f"zoneguard/{__version__}",
             "Idempotency-Key": message.key.encode("ascii", "backslashreplace").decode(),
         }
-        if self._token_file is not None:
-            headers["Authorization"] = f"Bearer {self._token_file.read_text('utf-8').strip()}"
+        if self._token is not None:
+            headers["Authorization"] = f"Bearer {self._token().strip()}"
         body = one_line(document(message, self._zone)).encode("utf-8", "backslashreplace")
         return Request(self._url, data=body, headers=headers, method="POST")  # noqa: S310 - see _opener
 
