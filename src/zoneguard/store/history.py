@@ -102,7 +102,7 @@ class History:
             raise ValueError(f"{part.name} is not what was written.")
         return unpacked(octets)
 
-    def compact(self, parts: Sequence[Part], *, most: int = 4_000_000) -> tuple[list[Part], list[Part]]:
+    def compact(self, parts: Sequence[Part], *, most: int = 1_000_000) -> tuple[list[Part], list[Part]]:
         """Merge the small parts of one finished day; give the old parts and the new ones that hold their flows.
 
         After a commit has put the new ones in place of the old ones, `remove` the old. Parts of `most` flows
