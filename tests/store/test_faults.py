@@ -28,6 +28,7 @@ from zoneguard.errors import (
 )
 from zoneguard.findings.finding import Severity
 from zoneguard.findings.lifecycle import Status
+from zoneguard.sensor.messages import digest
 from zoneguard.store.lock import FolderLock
 from zoneguard.store.opening import open_store, visit_store
 from zoneguard.store.records import Began, FileDone, Retention
@@ -158,6 +159,26 @@ def test_at_the_cap_open_findings_and_unsent_messages_are_never_given_up(tmp_pat
     store, _ = open_store(f"sqlite:///{tmp_path}/zg.db", now=NOW, most_bytes=1 << 20)
     _, _, held = commit_until_full(store, 50)
     assert len(store.findings()) == len(told(store)) == len(held) > 0
+    store.close()
+
+
+def test_an_output_that_is_away_for_good_does_not_stop_the_sensor(tmp_path):
+    path = tmp_path / "zg.db"
+    store, _ = open_store(f"sqlite:///{path}", now=NOW, most_bytes=2 << 20, digest=digest)
+    run = begin(store)
+    for serial in range(1, 1001):  # comes and goes: a thousand things to tell of one finding
+        at = NOW + serial * DAY
+        held = [finding("a", last_seen=at, first_seen=at)] if serial % 2 else []
+        store.commit(judged(store, run=run, serial=serial, findings=held, at=at))
+    waiting = store.pending("s1", "log")
+    assert path.stat().st_size <= 2 << 20
+    assert waiting[0].kind == "digest"
+    body = digest([one.body for one in waiting])
+    assert (body["messages"], body["items"]) == (1000, 1000)
+    counted = {(one["change"], one["count"]) for one in body["counts"]}
+    assert counted == {("new", 1), ("returned", 499), ("gone", 500)}
+    assert store.abandon("s1", "log") == len(waiting)
+    assert store.pending("s1", "log") == []
     store.close()
 
 

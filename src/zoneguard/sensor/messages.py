@@ -63,22 +63,25 @@ def notice_messages(notice: Text, *, sensor: str, at: int, sinks: Iterable[str])
 
 
 def digest(bodies: Sequence[Mapping[str, Any]]) -> Body:
-    """Make one body of many: how many of what, the gravest in full, and every notice."""
+    """Make one body of many, digests among them: how many of what, the gravest in full, the last notices."""
     told = [one for body in bodies for one in body.get("told", ())]
-    counts = Counter((one["change"], one["finding"]["severity"]) for one in told)
+    counts: Counter[tuple[str, str]] = Counter()
+    for body in bodies:
+        counts.update(_counts(body))
     gravest = sorted(range(len(told)), key=lambda at: (_rank(told[at]["finding"]["severity"]), at))
+    notices = [one for body in bodies for one in [*body.get("notices", ()), *_own_notice(body)]]
     return {
         "sensor": bodies[0]["sensor"],
         "at": bodies[-1]["at"],
-        "since": bodies[0]["at"],
-        "messages": len(bodies),
-        "items": len(told),
+        "since": bodies[0].get("since", bodies[0]["at"]),
+        "messages": sum(body.get("messages", 1) for body in bodies),
+        "items": counts.total(),
         "counts": [
             {"change": change, "severity": severity, "count": counts[change, severity]}
             for change, severity in sorted(counts, key=lambda one: (_rank(one[1]), one[0]))
         ],
         "told": [told[at] for at in sorted(gravest[:MOST_IN_DIGEST])],
-        "notices": [body["text"] for body in bodies if "text" in body][-MOST_IN_DIGEST:],
+        "notices": notices[-MOST_IN_DIGEST:],
     }
 
 
@@ -99,8 +102,18 @@ def told_of(body: Mapping[str, Any]) -> list[Told]:
 
 def notices_of(body: Mapping[str, Any]) -> list[Text]:
     """Read the notices of a body."""
-    found = [*body.get("notices", ()), *([body["text"]] if "text" in body else [])]
+    found = [*body.get("notices", ()), *_own_notice(body)]
     return [Text(ja=one["ja"], en=one["en"]) for one in found]
+
+
+def _counts(body: Mapping[str, Any]) -> Counter[tuple[str, str]]:
+    if "counts" in body:
+        return Counter({(one["change"], one["severity"]): one["count"] for one in body["counts"]})
+    return Counter((one["change"], one["finding"]["severity"]) for one in body.get("told", ()))
+
+
+def _own_notice(body: Mapping[str, Any]) -> list[dict[str, str]]:
+    return [body["text"]] if "text" in body else []
 
 
 def _telling(one: Telling) -> Body:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from alembic.config import Config
     from sqlalchemy import URL, Connection, Engine
 
+    from zoneguard.store.outbox import Digest
+
 _MIGRATING = 0x5A47  # an advisory lock: sensors of a fleet that start together migrate one after the other
 
 
@@ -32,10 +34,12 @@ def open_store(
     state: Path | None = None,
     most_bytes: int | None = None,
     retention: Retention | None = None,
+    digest: Digest | None = None,
 ) -> tuple[Store, OpenNotes]:
     """Open the store of a sensor, or begin one; `now` is ns since 1970.
 
-    The folder of an SQLite file and the `state` folder are locked until the store is closed. A damaged file is
+    With `digest` (sensor/messages.py), messages that fill a store are drawn together as the last way to make
+    room. The folder of an SQLite file and the `state` folder are locked until the store is closed. A damaged file is
     set aside as NAME.corrupt-TIME with its journal, and said. Raises MachineLacksError when another
     sensor holds the folder or the schema is newer than this program, StoreUnavailableError when the database does not answer.
     """
@@ -59,7 +63,7 @@ def open_store(
         raise
     if made and began is Began.FOUND:
         began = Began.NEW
-    return Store(where, engine, locks=locks, retention=retention or Retention()), OpenNotes(
+    return Store(where, engine, locks=locks, retention=retention or Retention(), digest=digest), OpenNotes(
         began=began, notices=notices
     )
 
@@ -85,7 +89,7 @@ def visit_store(url: str, *, password: str | None = None) -> Store:
     except BaseException:
         engine.dispose()
         raise
-    return Store(where, engine, locks=(), retention=Retention())
+    return Store(where, engine, locks=(), retention=Retention(), digest=None)
 
 
 def _refuse_other_schema(url: URL, found: str | None) -> None:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 
 from zoneguard.store.records import Pending, SpoolDepth
 from zoneguard.store.schema import outbox
 from zoneguard.store.writing import storable
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, Connection, Row
+    from sqlalchemy import ColumnElement, Connection, Row, Select
+
+Digest = Callable[[Sequence[Mapping[str, Any]]], Mapping[str, Any]]
 
 _MOST_ERROR = 500
 _MOST_OCTETS = 32 << 20  # of bodies at once, however many are asked for
@@ -27,15 +30,8 @@ def pending(connection: Connection, sensor: str, sink: str, most: int) -> list[P
         return []
     query = select(outbox).where(_waiting(sensor, sink)).order_by(outbox.c.sequence)
     query = query.limit(most) if head.batch is None else query.where(outbox.c.sequence <= head.batch)
-    found: list[Pending] = []
-    octets = 0
-    with connection.execute(query, execution_options={"yield_per": 100}) as rows:
-        for row in rows:
-            octets += len(row.body)
-            if found and head.batch is None and octets > _MOST_OCTETS:
-                break
-            found.append(_pending(row))
-    return found
+    rows = connection.execute(query).all() if head.batch is not None else _some(connection, query)
+    return [_pending(row) for row in rows]
 
 
 def waiting(connection: Connection, sensor: str, sink: str) -> int:
@@ -59,6 +55,45 @@ def bind(connection: Connection, sensor: str, sink: str, last: int) -> None:
     connection.execute(
         update(outbox).where(_waiting(sensor, sink), outbox.c.sequence <= last).values(batch=last)
     )
+
+
+def condense(connection: Connection, sensor: str, digest: Digest) -> int:
+    """Draw messages that were never tried together, some at a time; give the number of rows that are gone.
+
+    Each digest stands in the place and under the key of the last message that it is of.
+    """
+    gone = 0
+    untried = (
+        (outbox.c.sensor == sensor)
+        & outbox.c.delivered.is_(None)
+        & outbox.c.batch.is_(None)
+        & (outbox.c.attempts == 0)
+    )
+    sinks = connection.execute(select(outbox.c.sink).where(untried).distinct().order_by(outbox.c.sink))
+    for sink in sinks.scalars().all():
+        waits = untried & (outbox.c.sink == sink)
+        reached = 0
+        while rows := _some(connection, select(outbox).where(waits, outbox.c.sequence > reached)):
+            reached = rows[-1].sequence
+            if len(rows) < 2:
+                continue
+            these = waits & (outbox.c.sequence >= rows[0].sequence) & (outbox.c.sequence < reached)
+            gone += connection.execute(delete(outbox).where(these)).rowcount
+            connection.execute(
+                update(outbox)
+                .where(waits, outbox.c.sequence == reached)
+                .values(
+                    kind="digest",
+                    body=json.dumps(digest([json.loads(row.body) for row in rows])),
+                    items=sum(row.items for row in rows),
+                )
+            )
+    return gone
+
+
+def abandon(connection: Connection, sensor: str, sink: str) -> int:
+    """Delete what waits for a sink that there is no more."""
+    return connection.execute(delete(outbox).where(_waiting(sensor, sink))).rowcount
 
 
 def delivered(connection: Connection, sensor: str, sink: str, last: int, at: int) -> None:
@@ -123,6 +158,20 @@ def depths(connection: Connection, sensor: str | None) -> list[SpoolDepth]:
 
 def _waiting(sensor: str, sink: str) -> ColumnElement[bool]:
     return (outbox.c.sensor == sensor) & (outbox.c.sink == sink) & outbox.c.delivered.is_(None)
+
+
+def _some(connection: Connection, query: Select[Any]) -> list[Row[Any]]:
+    """Give the first rows, not more of them than memory should hold at once."""
+    found: list[Row[Any]] = []
+    octets = 0
+    ordered = query.order_by(None).order_by(outbox.c.sequence)
+    with connection.execute(ordered, execution_options={"yield_per": 100}) as rows:
+        for row in rows:
+            octets += len(row.body)
+            if found and octets > _MOST_OCTETS:
+                break
+            found.append(row)
+    return found
 
 
 def _pending(row: Row[Any]) -> Pending:

@@ -127,7 +127,7 @@ class Pending:
     """A message in the outbox that was not delivered yet; those of one `batch` go out together, again and again."""
 
     sink: str
-    sequence: int  # per sensor and sink, without gaps, in the order of commits
+    sequence: int  # per sensor and sink, in the order of commits
     key: str  # the same at every attempt: receivers drop what they have seen
     kind: str
     body: Mapping[str, Any]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from zoneguard.errors import StoreFullError
@@ -10,7 +11,7 @@ from zoneguard.store.engine import told
 from zoneguard.store.records import Committed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from types import TracebackType
     from typing import Self, TypeVar
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from zoneguard.findings.finding import Severity
     from zoneguard.findings.lifecycle import Acknowledgement, Key, Known, Status
     from zoneguard.store.lock import FolderLock
+    from zoneguard.store.outbox import Digest
     from zoneguard.store.records import (
         Commit,
         CommitDone,
@@ -49,13 +51,20 @@ class Store:
     """
 
     def __init__(
-        self, url: URL, engine: Engine, *, locks: Sequence[FolderLock], retention: Retention
+        self,
+        url: URL,
+        engine: Engine,
+        *,
+        locks: Sequence[FolderLock],
+        retention: Retention,
+        digest: Digest | None,
     ) -> None:
         self._url = url
         self._reading = engine
         self._writing = engine.execution_options(begin="IMMEDIATE")
         self._locks = list(locks)
         self._retention = retention
+        self._digest = digest
 
     # --- runs and commits ------------------------------------------------------------------------------
 
@@ -73,8 +82,8 @@ class Store:
             return self._write(lambda c: writing.commit(c, commit))
         except StoreFullError:
             pruned = 0
-            for scale in _PRESSURE:
-                freed = self.prune(commit.at, scale=scale)
+            for make_room in self._ways_to_make_room(commit):
+                freed = make_room()
                 pruned += freed
                 if freed:
                     try:
@@ -144,6 +153,10 @@ class Store:
         """Note that a sink did not take the message at the head, and when to try again."""
         self._write(lambda c: outbox.failed(c, sensor, sink, next_attempt, error))
 
+    def abandon(self, sensor: str, sink: str) -> int:
+        """Give up what waits for an output that there is no more; give the number of messages."""
+        return self._write(lambda c: outbox.abandon(c, sensor, sink))
+
     # --- pages -----------------------------------------------------------------------------------------
 
     def findings(
@@ -202,6 +215,13 @@ class Store:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    def _ways_to_make_room(self, commit: Commit) -> Iterator[Callable[[], int]]:
+        for scale in _PRESSURE:
+            yield partial(self.prune, commit.at, scale=scale)
+        digest = self._digest
+        if digest is not None:
+            yield lambda: self._write(lambda c: outbox.condense(c, commit.sensor, digest))
 
     def _write(self, work: Callable[[Connection], T]) -> T:
         with told(self._url), self._writing.begin() as connection:
