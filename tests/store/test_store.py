@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -247,6 +248,50 @@ def test_what_the_sensor_says_of_itself_waits_in_the_same_order(store):
         (1, "findings"),
         (2, "notice"),
     ]
+
+
+def test_threads_that_commit_post_and_deliver_do_not_disturb_each_other(store):
+    run, rounds = begin(store), 15
+
+    def working(work):
+        for n in range(1, rounds + 1):
+            work(n)
+
+    def commit(n):
+        store.commit(judged(store, run=run, serial=n, findings=[finding(f"{n}")], sinks=("log", "mail")))
+
+    def post(_):
+        store.post(
+            "s1", [Message(sink=sink, kind="notice", body={"told": []}) for sink in ("log", "mail")], at=NOW
+        )
+
+    got = []
+
+    def deliver(_):
+        if waiting := store.pending("s1", "mail"):
+            got.extend(one.sequence for one in waiting)
+            store.delivered("s1", "mail", last=waiting[-1].sequence, at=NOW)
+
+    with ThreadPoolExecutor(4) as pool:
+        for done in [pool.submit(working, work) for work in (commit, post, post, deliver)]:
+            done.result()
+    deliver(None)
+    everything = list(range(1, 3 * rounds + 1))
+    assert [one.sequence for one in store.pending("s1", "log")] == everything
+    assert got == everything
+
+
+def test_sensors_that_start_together_make_one_schema(server):
+    import psycopg
+
+    with psycopg.connect(server.url, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE together")
+    url = server.url.replace("/postgres", "/together")
+    with ThreadPoolExecutor(4) as pool:
+        opened = list(pool.map(lambda _: open_store(url, now=NOW), range(4)))
+    assert sorted(notes.began for _, notes in opened) == [Began.FOUND] * 3 + [Began.NEW]
+    for store, _ in opened:
+        store.close()
 
 
 def test_a_bound_batch_stays_together(store):

@@ -292,10 +292,16 @@ def _counter(connection: Connection, sensor: str, name: str) -> int:
 
 
 def _count_on(connection: Connection, sensor: str, name: str) -> int:
-    """Give the next number of a counter; deleted rows never give theirs back."""
-    value = _counter(connection, sensor, name) + 1
-    _upsert(connection, schema.counters, [{"sensor": sensor, "name": name, "value": value}])
-    return value
+    """Give the next number of a counter, in one statement: threads and sensors count side by side.
+
+    Deleted rows never give theirs back, and until this transaction ends nobody else gets a number.
+    """
+    table = schema.counters
+    statement = _insert(connection, table).values(sensor=sensor, name=name, value=1)
+    counted = statement.on_conflict_do_update(
+        index_elements=["sensor", "name"], set_={"value": table.c.value + 1}
+    ).returning(table.c.value)
+    return int(connection.execute(counted).scalar_one())
 
 
 def _upsert(
@@ -305,8 +311,7 @@ def _upsert(
     ready = list(rows)
     if not ready:
         return
-    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = make(table)
+    statement = _insert(connection, table)
     keys = [column.name for column in table.primary_key]
     fresh = {
         column.name: statement.excluded[column.name]
@@ -314,3 +319,7 @@ def _upsert(
         if column.name not in keys and column.name not in keep
     }
     connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=fresh), ready)
+
+
+def _insert(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
+    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
