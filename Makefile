@@ -70,6 +70,11 @@ oracle-programs:
 unit-programs:
 	$(call packages,command -v systemd-analyze,systemd)
 
+# The store is tested in a PostgreSQL of the tests' own, the sinks against receivers with certificates of their own.
+.PHONY: store-programs
+store-programs:
+	$(call packages,{ command -v initdb || ls /usr/lib/postgresql/*/bin/initdb; } && command -v openssl,postgresql openssl)
+
 .PHONY: bench-programs
 bench-programs: test-programs
 	$(call packages,command -v nfdump && command -v nfpcapd,nfdump)
@@ -91,7 +96,7 @@ demo: setup  ## Judge the sample captures against zones.yaml (in Japanese or Eng
 # --- checks --------------------------------------------------------------------------------------------
 
 .PHONY: check
-check: setup test-programs unit-programs  ## Lint, types, layers and tests: what .ci/run runs
+check: setup test-programs store-programs unit-programs  ## Lint, types, layers and tests: what .ci/run runs
 	@[ "$$(id -u)" != 0 ] || $(MAKE) oracle-programs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

@@ -59,6 +59,18 @@ class MachineLacksError(ZoneGuardError):
     exit_code = ExitCode.LACKING
 
 
+class StoreUnavailableError(MachineLacksError):
+    """The database did not answer or took no write; trying again later may succeed (exit 5)."""
+
+
+class StoreFullError(StoreUnavailableError):
+    """The store has no room left: free the disk, raise the cap or keep less (exit 5)."""
+
+
+class StoreCorruptError(StoreUnavailableError):
+    """The database file was damaged while it was open; opening the store anew sets it aside (exit 5)."""
+
+
 def why(error: OSError) -> Text:
     """Say in both languages what the operating system refused."""
     said = error.strerror or str(error)

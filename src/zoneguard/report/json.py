@@ -39,7 +39,7 @@ def report_document(report: Report) -> Json:
         "coverage": _coverage(report.coverage),
         "summary": _summary(report.summary),
         "matrix": [_cell(cell) for cell in report.matrix],
-        "findings": [_finding(finding, zone) for finding in report.findings],
+        "findings": [finding_document(finding, zone) for finding in report.findings],
     }
 
 
@@ -122,7 +122,8 @@ def _cell(cell: MatrixCell) -> Json:
     }
 
 
-def _finding(finding: Finding, zone: tzinfo) -> Json:
+def finding_document(finding: Finding, zone: tzinfo) -> Json:
+    """Give one finding as the report's JSON values."""
     orig, resp = finding.orig, finding.resp
     return _present(
         rule=finding.rule,

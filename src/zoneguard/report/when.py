@@ -42,6 +42,11 @@ def day(time: int, zone: tzinfo) -> str:
     return _second(time // SECOND, zone)[0]
 
 
+def moment(time: int, zone: tzinfo) -> datetime:
+    """Give a time as a datetime, cut to the microseconds that one can hold."""
+    return (_EPOCH + timedelta(microseconds=time // 1000)).astimezone(zone)
+
+
 @lru_cache(maxsize=4096)
 def _second(seconds: int, zone: tzinfo) -> tuple[str, str, str]:
     moment = (_EPOCH + timedelta(seconds=seconds)).astimezone(zone)

@@ -1,1 +1,1 @@
-"""The daemon on a mirror port: a pure machine, and what surrounds it."""
+"""The sensor: a daemon that judges continuously, remembers, and tells the right people once."""
