@@ -88,6 +88,9 @@ def _compile() -> None:
         meter = tables.Meter(compiled=True)
         meter.read_bytes(magic_header)
         meter.finish()
+    endless = tables.Meter(compiled=True, timeouts=tables.Timeouts())
+    endless.expire(1)
+    endless.kernel.barrier()
     flows.prepare(compiled=True)
     if _cache is not None:
         with contextlib.suppress(OSError):  # without the mark the next run only checks again
