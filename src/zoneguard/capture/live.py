@@ -121,6 +121,7 @@ class Ring:
                 (layout.N_PACKETS, layout.N_MERGED, layout.N_SHORTENED), counted, strict=True
             )
         )
+        meter.claims.drain(meter.t)  # they are told to be of `file`
         self._now = int(z[layout.Z_NOW])
         z[layout.Z_NOW] = max(latest, self._now)
         self.frames += packets
