@@ -360,6 +360,9 @@ class Meter:
     def _sweep(
         self, now: int, *, light: int, tcp: int, other: int, active: int = _NEVER, budget: int
     ) -> None:
+        z = self.t.scalars
+        if budget >= z[layout.Z_ROWS]:
+            z[layout.Z_CURSOR] = 0  # a row moves to the place of one that leaves: only so is each looked at
         ahead = min(now + JUMP, layout.FURTHEST)
         while budget:
             budget = self.kernel.sweep(self.t, now, ahead, light, tcp, other, active, budget)
