@@ -6,6 +6,8 @@ No address, no IPv6: nothing is on the wire but what a test sends.
 from __future__ import annotations
 
 import ctypes
+import errno
+import json
 import os
 import socket
 import struct
@@ -48,13 +50,22 @@ class Wire:
         return in_namespace(self.name)
 
     def send(self, frames: Sequence[bytes], *, interface: str = "near", times: int = 1) -> int:
-        """Send the frames in order, so many times over; give how many that was."""
+        """Send the frames in order, so many times over; give how many the wire took.
+
+        A busy machine may lose frames on their way to the other end, before anybody could hear them.
+        """
+        before = self.lost(interface)
         with self.here():
             sender = Sender(interface)
         try:
-            return sum(sender.send(frames) for _ in range(times))
+            sent = sum(sender.send(frames) for _ in range(times))
         finally:
             sender.close()
+        return sent - (self.lost(interface) - before - sender.refused)
+
+    def lost(self, interface: str) -> int:
+        (about,) = json.loads(self.run("ip", "-j", "-s", "link", "show", interface))
+        return about["stats64"]["tx"]["dropped"]
 
     def remove(self) -> None:
         subprocess.run(["ip", "netns", "delete", self.name], check=False, capture_output=True)
@@ -68,6 +79,7 @@ class Sender:
         self.socket.setsockopt(_SOL_PACKET, _QDISC_BYPASS, 1)
         self.socket.bind((interface, 0))
         self.libc = ctypes.CDLL(None, use_errno=True)
+        self.refused = 0  # frames that were lost, and so sent again
         self._made: tuple[object, list[tuple[object, int]]] | None = None
 
     def send(self, frames: Sequence[bytes]) -> int:
@@ -81,6 +93,9 @@ class Sender:
                 got = self.libc.sendmmsg(self.socket.fileno(), ctypes.c_void_p(at), count - done, 0)
                 if got < 0:
                     number = ctypes.get_errno()
+                    if number == errno.ENOBUFS:
+                        self.refused += 1
+                        continue
                     raise OSError(number, os.strerror(number))
                 done += got
             sent += done
