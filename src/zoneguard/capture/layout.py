@@ -218,6 +218,7 @@ Z_CURSOR: Final = 45  # row at which the next sweep goes on
 Z_SWEPT: Final = 46  # time of the latest sweep
 Z_HOLD: Final = 47  # until when established flows do not expire, since the clock has jumped
 N_EVICTED: Final = 48  # rows that left before their time, since the table was full
+N_FORGOTTEN: Final = 49  # of these, conversations: should they go on, it is not known who opened them
 SCALARS: Final = 64
 
 FORMAT_PCAP: Final = 0

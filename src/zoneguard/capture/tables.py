@@ -33,6 +33,7 @@ BLOCK = 1 << 15  # rows handed on at once; with all that is made of them about 2
 _SECOND = 1_000_000_000
 _NEVER = 0
 JUMP = 60_000_000_000  # ns; a clock that goes on by more between two sweeps has been put forward, or slept
+TURN = 8_000_000_000  # ns in which every row is looked at
 HOLD = 600_000_000_000  # ns; after that, flows that stand get so long to be heard of again
 
 
@@ -59,8 +60,8 @@ class Meter:
     the pieces at the end, so that the result is the same as with room for everything.
 
     An input without end has `timeouts` instead: what `expire` finds too old is handed on, and when the table
-    is full an eighth of it is, attempts and closed connections first. Nothing goes to the disk; of a flow
-    that had to leave early and goes on, it may be forgotten who opened it, so `evicted` counts these.
+    is full an eighth of it is, attempts and closed connections first. Nothing goes to the disk; `evicted` and
+    `forgotten` count what had to leave.
     """
 
     def __init__(
@@ -176,13 +177,13 @@ class Meter:
     def expire(self, now: int) -> None:
         """Hand on flows that are too old at `now` (ns since 1970), as the timeouts of this meter say.
 
-        Each call looks at an eighth of the table at least, so that calling it once a second hands on a flow at
-        most some ten seconds late; that takes 2 ms for each 100,000 live flows. A clock that jumps ends no
-        conversation: put forward, flows that stand get ten minutes to be heard of; put back, they are handed on
-        as pieces.
+        Each call looks at as much of the table as the time since the last one demands: all of it in eight
+        seconds, so that a flow is handed on that much too late at most. A clock that jumps ends no conversation:
+        put forward, flows that stand get ten minutes to be heard of; put back, they are handed on as pieces.
         """
         z, timeouts = self.t.scalars, self._timeouts()
-        if z[layout.Z_SWEPT] and now - int(z[layout.Z_SWEPT]) > JUMP:
+        passed = now - int(z[layout.Z_SWEPT])
+        if z[layout.Z_SWEPT] and passed > JUMP:
             z[layout.Z_HOLD] = now + HOLD
         z[layout.Z_SWEPT] = now
         held = now < z[layout.Z_HOLD]
@@ -192,7 +193,7 @@ class Meter:
             tcp=_NEVER if held else now - timeouts.idle_tcp * _SECOND,
             other=_NEVER if held else now - timeouts.idle_other * _SECOND,
             active=now - timeouts.active * _SECOND if timeouts.active else _NEVER,
-            budget=max(LEAST_SWEEP, int(z[layout.Z_ROWS]) // 8),
+            budget=max(LEAST_SWEEP, int(z[layout.Z_ROWS]) * min(max(passed, 0), TURN) // TURN),
         )
 
     def checkpoint(self) -> bytes:
@@ -225,6 +226,7 @@ class Meter:
             rows = rows[rows[:, layout.R_LAST].argsort(kind="stable")]
             self.emit(rows[: len(rows) - room])
             self.t.scalars[layout.N_EVICTED] += len(rows) - room
+            self.t.scalars[layout.N_FORGOTTEN] += len(rows) - room
             rows = rows[len(rows) - room :]
         records.fill(self.t.rows, rows)
         self.t.scalars[layout.Z_ROWS] = len(rows)
@@ -235,6 +237,11 @@ class Meter:
     def evicted(self) -> int:
         """Count the flows that were handed on before their time, since the table was full."""
         return int(self.t.scalars[layout.N_EVICTED])
+
+    @property
+    def forgotten(self) -> int:
+        """Count those among the evicted that were conversations: should they go on, their opener is unknown."""
+        return int(self.t.scalars[layout.N_FORGOTTEN])
 
     def finish(self) -> None:
         """Hand on every flow that is still live, and the fragments that still wait."""
@@ -352,10 +359,12 @@ class Meter:
         else:
             wanted -= len(calm)
             limits = layout.FURTHEST, int(np.partition(last[~light], wanted - 1)[wanted - 1]) + 1
-        before = len(rows)
+        before, held = len(rows), int((~light).sum())
         del rows, last
         self._sweep(now, light=limits[0], tcp=limits[1], other=limits[1], budget=before)
-        self.t.scalars[layout.N_EVICTED] += before - int(self.t.scalars[layout.Z_ROWS])
+        left = self._live_rows()
+        self.t.scalars[layout.N_EVICTED] += before - len(left)
+        self.t.scalars[layout.N_FORGOTTEN] += held - int((~flows.light(left)).sum())
 
     def _sweep(
         self, now: int, *, light: int, tcp: int, other: int, active: int = _NEVER, budget: int
