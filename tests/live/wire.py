@@ -82,9 +82,13 @@ class Sender:
         self.refused = 0  # frames that were lost, and so sent again
         self._made: tuple[object, list[tuple[object, int]]] | None = None
 
-    def send(self, frames: Sequence[bytes]) -> int:
+    def prepare(self, frames: Sequence[bytes]) -> None:
+        """Make the messages of frames that are sent next, so that sending takes no time for it."""
         if self._made is None or self._made[0] is not frames:
             self._made = frames, [_messages(frames[i : i + _BATCH]) for i in range(0, len(frames), _BATCH)]
+
+    def send(self, frames: Sequence[bytes]) -> int:
+        self.prepare(frames)
         sent = 0
         for messages, count in self._made[1]:
             done = 0
