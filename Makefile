@@ -125,6 +125,11 @@ bench: setup bench-programs  ## Side by side with tcpdump, nfdump, tshark, scapy
 bench-quick: setup bench-programs  ## The same in about a minute, smaller; writes nothing
 	$(BIN)/python bench/run.py --quick
 
+.PHONY: bench-live
+bench-live: setup oracle-programs test-programs  ## As root: live capture beside tcpdump on one wire, and memory under an endless scan
+	$(BIN)/python bench/live.py
+	$(BIN)/python bench/endless.py
+
 # --- upkeep --------------------------------------------------------------------------------------------
 
 .PHONY: docs
