@@ -58,14 +58,17 @@ def seeds() -> dict[str, tuple[str, bytes]]:
 
 def mutated(random: Random, octets: bytes, shape: str = "lines") -> bytes:
     """Damage a file in one to four places; more than half of the files only so that they stay readable."""
-    readable = random.random() < READABLE
-    for _ in range(random.randint(1, 4)):
-        if readable or random.random() < READABLE:
-            text = octets.decode("utf-8", "surrogateescape")
-            octets = reshaped(random, text, shape).encode("utf-8", "surrogateescape")
-        else:
-            octets = _broken(random, octets)
+    times = random.randint(1, 4)
+    if random.random() < READABLE:
+        return _reshaped(random, octets, shape, times)
+    for _ in range(times):
+        octets = _reshaped(random, octets, shape, 1) if random.random() < 0.5 else _broken(random, octets)
     return octets
+
+
+def _reshaped(random: Random, octets: bytes, shape: str, times: int) -> bytes:
+    text = octets.decode("utf-8", "surrogateescape")
+    return reshaped(random, text, shape, times).encode("utf-8", "surrogateescape")
 
 
 def _broken(random: Random, octets: bytes) -> bytes:

@@ -20,16 +20,22 @@ WORDS = (
 VALUES = (None, True, -1, 0, 65536, 10**30, 1.5, [], {}, [None], [[]], {"": ""}, *WORDS)
 
 
-def reshaped(random: Random, text: str, shape: str) -> str:
-    """Damage a text in one place as its shape has it; a text that is not of the shape is damaged by lines."""
-    damage: dict[str, Callable[[Random, str], str]] = {"json": _json, "xml": _xml, "table": _table}
+def reshaped(random: Random, text: str, shape: str, times: int) -> str:
+    """Damage a text in some places as its shape has it; a text that is not of the shape is damaged by lines."""
+    damage: dict[str, Callable[[Random, str, int], str]] = {"json": _json, "xml": _xml, "table": _table}
     try:
-        return damage.get(shape, _lines)(random, text)
+        return damage.get(shape, _lines)(random, text, times)
     except (ValueError, RecursionError, ET.ParseError):
-        return _lines(random, text)
+        return _lines(random, text, times)
 
 
-def _lines(random: Random, text: str) -> str:
+def _lines(random: Random, text: str, times: int) -> str:
+    for _ in range(times):
+        text = _line(random, text)
+    return text
+
+
+def _line(random: Random, text: str) -> str:
     """Move a run of lines with the block that it opens, or change one word of a line."""
     lines = text.split("\n")
     at = random.randrange(len(lines))
@@ -63,8 +69,14 @@ def _block_end(lines: list[str], at: int) -> int:
     return at + 1
 
 
-def _json(random: Random, text: str) -> str:
+def _json(random: Random, text: str, times: int) -> str:
     document = json.loads(text)
+    for _ in range(times):
+        _branch(random, document)
+    return json.dumps(document, ensure_ascii=False, indent=1)
+
+
+def _branch(random: Random, document: Any) -> None:
     inner = [one for one in _walk(document) if one]
     if not inner:
         raise ValueError("Nothing to damage.")
@@ -84,7 +96,6 @@ def _json(random: Random, text: str) -> str:
         parent[random.choice(WORDS)] = parent.pop(key)
     else:
         parent[key] = [parent[key]]
-    return json.dumps(document, ensure_ascii=False, indent=1)
 
 
 def _walk(value: Any) -> list[Any]:
@@ -99,8 +110,14 @@ def _walk(value: Any) -> list[Any]:
     return found
 
 
-def _xml(random: Random, text: str) -> str:
+def _xml(random: Random, text: str, times: int) -> str:
     root = ET.fromstring(text)  # noqa: S314 - our own samples
+    for _ in range(times):
+        _element(random, root)
+    return ET.tostring(root, encoding="unicode")
+
+
+def _element(random: Random, root: ET.Element) -> None:
     every = list(root.iter())
     parents = [one for one in every if len(one)]
     if not parents:
@@ -123,12 +140,17 @@ def _xml(random: Random, text: str) -> str:
         child.text, other.text = other.text, child.text
     else:
         parent[:] = random.sample(list(parent), len(parent))
-    return ET.tostring(root, encoding="unicode")
 
 
-def _table(random: Random, text: str) -> str:
-    """Change a cell, or the order, number or copies of rows; the heading stays more often than not."""
+def _table(random: Random, text: str, times: int) -> str:
     rows = [line.split(",") for line in text.split("\n")]
+    for _ in range(times):
+        _row(random, rows)
+    return "\n".join(",".join(row) for row in rows)
+
+
+def _row(random: Random, rows: list[list[str]]) -> None:
+    """Change a cell, or the order, number or copies of rows; the heading stays more often than not."""
     at = random.randrange(len(rows))
     kind = random.randrange(5)
     if kind < 3:
@@ -138,4 +160,3 @@ def _table(random: Random, text: str) -> str:
         rows.insert(random.randrange(len(rows)), rows[at])
     elif len(rows) > 1:
         del rows[at]
-    return "\n".join(",".join(row) for row in rows)
