@@ -106,8 +106,8 @@ check: setup aerleon test-programs  ## Lint, types, layers and tests: what .ci/r
 	$(BIN)/pytest $(PYTEST_ARGS)
 
 .PHONY: fuzz
-fuzz: setup  ## Hostile captures and policies, for as long as FUZZ_CASES says
-	FUZZ_CASES=$(or $(FUZZ_CASES),1000000) $(BIN)/pytest tests/fuzz -v
+fuzz: setup  ## Hostile captures, policies and exports, for as long as FUZZ_CASES and FUZZ_EXPORTS say
+	FUZZ_CASES=$(or $(FUZZ_CASES),1000000) FUZZ_EXPORTS=$(or $(FUZZ_EXPORTS),1000000) $(BIN)/pytest tests/fuzz -v
 
 .PHONY: oracle
 oracle: setup oracle-programs  ## As root: the Linux kernel judges random rulesets and packets beside the model (half an hour)
