@@ -163,9 +163,4 @@ def _notes(compared: Compared) -> Iterator[Text]:
             en=f"{device} is there after the change only, and was not compared; see to it with `check`.",
         )
     for one in (*compared.before, *compared.after):
-        for fault in one.result.faults:
-            place = fault.place
-            yield Text(
-                ja=f"{place.file}:{place.line} {fault.message.ja}",
-                en=f"{place.file}:{place.line} {fault.message.en}",
-            )
+        yield from one.doubts()

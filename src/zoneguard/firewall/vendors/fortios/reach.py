@@ -246,6 +246,8 @@ class Services:
             or entry.word("iprange", ZERO) != ZERO
             or entry.word("fqdn") != ""
         )
+        # The device takes one number here; which of several it would keep, nothing says.
+        narrowed |= any(len(entry.words(key)) > 1 for key in ("protocol-number", "icmptype", "icmpcode"))
         try:
             services = _services_by_protocol(entry, kind)
         except ValueError:
