@@ -16,8 +16,8 @@ from zoneguard.net.spans import ANY_V4, spans_from, subtract_spans
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from zoneguard.net.universe import ServiceUniverse
     from zoneguard.net.spans import Spans
+    from zoneguard.net.universe import ServiceUniverse
 
 PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17, "gre": 47, "esp": 50, "ah": 51}
 KINDS = {

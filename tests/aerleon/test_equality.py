@@ -15,8 +15,8 @@ from zoneguard.firewall.parse import parse
 from zoneguard.firewall.permit import Permitter, services_of
 from zoneguard.net.product import Probe, Product, holds, same_packets, subtract_all
 from zoneguard.net.service import Point, Service
-from zoneguard.net.universe import ServiceUniverse
 from zoneguard.net.spans import ANY_V4, spans_from
+from zoneguard.net.universe import ServiceUniverse
 
 if TYPE_CHECKING:
     from tests.aerleon.meaning import Term

@@ -15,7 +15,7 @@ from zoneguard.capture.reading import CHUNK, Reading, Walk, fill
 from zoneguard.capture.seen import Claims, covered, opened_tunnels
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -199,6 +199,19 @@ class Meter:
             active=now - timeouts.active * _SECOND if timeouts.active else _NEVER,
             budget=max(LEAST_SWEEP, int(z[layout.Z_ROWS]) * min(max(passed, 0), TURN) // TURN),
         )
+
+    def cut(self, now: int) -> None:
+        """Hand on all live flows as they stand; those that go on do so as further pieces, with who opened them."""
+        rows = int(self.t.scalars[layout.Z_ROWS])
+        self._sweep(now, light=_NEVER, tcp=_NEVER, other=_NEVER, active=layout.FURTHEST, budget=rows)
+
+    def live(self) -> Iterator[NDArray[np.int64]]:
+        """Yield blocks of what live flows hold that was not handed on yet, as they stand; they stay in the table."""
+        rows = self._live_rows()
+        for first in range(0, len(rows), BLOCK):
+            block = rows[first : first + BLOCK]
+            held = (block[:, layout.R_A_PACKETS] > 0) | (block[:, layout.R_B_PACKETS] > 0)
+            yield block[held | (block[:, layout.R_COPIES] > 0)]
 
     def checkpoint(self) -> bytes:
         """Give the whole state, to go on from in another process; what is finished is handed on before.
