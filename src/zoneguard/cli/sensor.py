@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
 import time
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +17,11 @@ from zoneguard.errors import InputRefusedError, MachineLacksError
 from zoneguard.text import Text
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from zoneguard.sensor.config import Config
+    from zoneguard.sensor.events import Event
+    from zoneguard.sensor.runner import Runner
 
 DEFAULT = Path("/etc/zoneguard/sensor.yaml")
 
@@ -39,6 +45,79 @@ CONFIG = option(
 )
 def sensor() -> None:
     """Configure and ask the daemon on a mirror port."""
+
+
+USER = option(
+    "--user",
+    metavar="NAME",
+    words=Text(
+        ja="rootで起動したとき、取り込みを始めたあとにこの利用者になります（CAP_NET_RAWだけを残します）。",
+        en="When started as root, become this user once the rings are open, keeping CAP_NET_RAW alone.",
+    ),
+)
+
+
+@sensor.command(
+    "run",
+    words=Text(
+        ja="設定のとおりに監視を続けます（サービスとして）。HUPで設定を読み直し、TERMで終わり、USR1で状態を書きます。",
+        en="Watch as the configuration says, as a service; HUP reloads, TERM ends, USR1 writes the status.",
+    ),
+)
+@CONFIG
+@USER
+@click.pass_context
+def run(ctx: click.Context, config_path: Path, user: str | None) -> None:
+    """Watch as the configuration says, as a service."""
+    _run(ctx, config_path, user, once=None)
+
+
+@sensor.command(
+    "once",
+    words=Text(
+        ja="一度だけ監視して判定し、checkと同じ終了コードで終わります（cronやsystemdのタイマー向け）。フォルダーだけなら、"
+        "いまあるファイルを読み終えたら終わります。",
+        en="Watch once, judge and end with the exit code of check, for cron and timers; folders alone are read to the end"
+        " of what is there.",
+    ),
+)
+@CONFIG
+@USER
+@option(
+    "--for",
+    "seconds",
+    type=click.IntRange(min=1),
+    metavar="SECONDS",
+    words=Text(
+        ja="インターフェースを監視する秒数（既定は設定の judge.window）。",
+        en="How long interfaces are watched (default: judge.window of the configuration).",
+    ),
+)
+@click.pass_context
+def once(ctx: click.Context, config_path: Path, user: str | None, seconds: int | None) -> None:
+    """Watch once, judge and end with the exit code of check."""
+    _run(ctx, config_path, user, once=seconds or 0)
+
+
+def _run(ctx: click.Context, config_path: Path, user: str | None, *, once: int | None) -> None:
+    require_extra()
+    from zoneguard.sensor.events import ReloadAsked, StatusAsked, StopAsked
+    from zoneguard.sensor.runner import Runner, World
+
+    runner = Runner(config_path, World(lang=language(ctx)), once=once, user=user)
+    for name, event in (
+        ("SIGTERM", StopAsked()),
+        ("SIGINT", StopAsked()),
+        ("SIGHUP", ReloadAsked()),
+        ("SIGUSR1", StatusAsked()),
+    ):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), partial(_ask, runner, event))
+    ctx.exit(int(runner.run()))
+
+
+def _ask(runner: Runner, event: Event, _number: int, _frame: FrameType | None) -> None:
+    runner.ask(event)
 
 
 @sensor.group(
@@ -159,7 +238,8 @@ def require_extra() -> None:
     """Refuse to go on when the packages of the sensor are not installed."""
     from importlib.util import find_spec
 
-    missing = [name for name in ("cronsim", "prometheus_client") if find_spec(name) is None]
+    needed = ("alembic", "cronsim", "duckdb", "prometheus_client", "pyarrow", "sqlalchemy")
+    missing = [name for name in needed if find_spec(name) is None]
     if missing:
         listed = ", ".join(missing)
         raise MachineLacksError(

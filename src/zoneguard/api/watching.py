@@ -1,0 +1,150 @@
+"""A judgement that goes on: flows come in as they end, and findings are asked for as often as wanted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from zoneguard.net.flow import CaptureCoverage, FlowTable
+from zoneguard.policy.model import Service
+from zoneguard.policy.services import format_service
+from zoneguard.policy.verdict import DECISIONS, VIOLATIONS
+from zoneguard.policy.zoning import Zoning
+from zoneguard.report.when import day, time_zone
+from zoneguard.rules.catalogue import judge
+from zoneguard.rules.conversing import Judge
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+    from zoneguard.findings.finding import Finding
+    from zoneguard.net.flow import Claim, TunnelEnds
+    from zoneguard.policy.decide import Decided
+    from zoneguard.policy.model import Policy
+    from zoneguard.text import Text
+
+MOST_SERVICES = 20_000  # combinations of day, zones and service that are summed apart; beyond, as "other"
+OTHER = "other"
+_DAY = 86_400 * 1_000_000_000
+_VIOLATION_CODES = [code for code, decision in enumerate(DECISIONS) if decision in VIOLATIONS]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DaySum:
+    """Flows of one day between two zones by one service, as far as they have ended."""
+
+    day: str  # ISO date, in the policy's time zone
+    orig_zone: str
+    resp_zone: str
+    service: str
+    flows: int
+    packets: int
+    bytes: int
+    violations: int
+
+
+class Watch:
+    """Judges flows cumulatively, from one begin on; memory grows with what is told one by one, never with flows.
+
+    `files` are the names that the numbers in flow tables stand for; the list may grow while the watch goes on.
+    """
+
+    def __init__(self, policy: Policy, *, files: Sequence[str]) -> None:
+        self.policy = policy
+        self.sensors = ("", *(sensor.id for sensor in policy.sensors))
+        zoning = Zoning(policy, self.sensors)
+        self._names = np.array(zoning.names)
+        self._judge = Judge(policy, zoning, files=files, sensors=self.sensors)
+        self._zone = time_zone(policy.timezone)
+        self._sums: dict[tuple[str, str, str, str], NDArray[np.int64]] = {}
+        self.flows = 0
+
+    def add(self, table: FlowTable) -> tuple[FlowTable, NDArray[np.str_], NDArray[np.str_]]:
+        """Judge flows that have ended; give them with their opener first, and the zones of both ends."""
+        decided = self._judge.add(table)
+        self.flows += len(table)
+        self._sum(decided)
+        return decided.table, self._names[decided.orig_zone], self._names[decided.resp_zone]
+
+    def findings(
+        self,
+        live: Iterable[FlowTable],
+        tunnels: Iterable[TunnelEnds],
+        claims: Iterable[Claim],
+        coverage: CaptureCoverage,
+        *,
+        now: int,
+        faults: tuple[Text, ...] = (),
+    ) -> tuple[Finding, ...]:
+        """Judge everything so far, and the flows that still live as they stand; `now` (ns) dates the approvals."""
+        self._judge.add(FlowTable.empty(), tunnels)
+        fork = self._judge.fork()
+        for table in live:
+            fork.add(table)
+        evidence = fork.evidence(claims, coverage, today=day(now, self._zone), faults=faults)
+        return judge(evidence)
+
+    def day_sums(self) -> tuple[DaySum, ...]:
+        """Give what ended flows add up to, by day, zones and service."""
+        return tuple(
+            DaySum(
+                day=key[0],
+                orig_zone=key[1],
+                resp_zone=key[2],
+                service=key[3],
+                flows=int(sums[0]),
+                packets=int(sums[1]),
+                bytes=int(sums[2]),
+                violations=int(sums[3]),
+            )
+            for key, sums in sorted(self._sums.items())
+        )
+
+    def _sum(self, decided: Decided) -> None:
+        table = decided.table
+        if not len(table):
+            return
+        violations = np.isin(decided.decision, _VIOLATION_CODES)
+        # Days are told apart by the quarter of an hour, on which every time zone's day begins.
+        quarter = table.first_seen // (_DAY // 96)
+        key = np.stack(
+            [quarter, decided.orig_zone, decided.resp_zone, table.protocol, table.resp_port], axis=1
+        )
+        distinct, inverse = np.unique(key.astype(np.int64), axis=0, return_inverse=True)
+        inverse = inverse.reshape(-1)
+        sums = np.zeros((len(distinct), 4), np.int64)
+        counted = (
+            np.ones(len(table), np.int64),
+            table.orig_packets + table.resp_packets,
+            table.orig_bytes + table.resp_bytes,
+            violations.astype(np.int64),
+        )
+        for at, values in enumerate(counted):
+            np.add.at(sums[:, at], inverse, values)
+        for (quarter_of, orig, resp, protocol, port), added in zip(distinct.tolist(), sums, strict=True):
+            date = day(quarter_of * (_DAY // 96), self._zone)
+            service = format_service(Service(protocol=protocol, ports=(port, port)))
+            whole = (date, str(self._names[orig]), str(self._names[resp]), service)
+            if whole not in self._sums and len(self._sums) >= MOST_SERVICES:
+                whole = (*whole[:3], OTHER)
+            self._sums[whole] = self._sums.get(whole, np.zeros(4, np.int64)) + added
+
+
+def since(now: CaptureCoverage, before: CaptureCoverage, *, dropped: int = 0) -> CaptureCoverage:
+    """Give what was covered since an earlier count of the same meter; `dropped` is what the system lost meanwhile."""
+    numbers = {
+        one.name: getattr(now, one.name) - getattr(before, one.name)
+        for one in fields(now)
+        if one.name != "not_decoded"
+    }
+    missed = Counter(now.not_decoded)
+    missed.subtract(before.not_decoded)
+    made = CaptureCoverage(
+        **numbers, not_decoded={reason: count for reason, count in missed.items() if count}
+    )
+    return replace(made, dropped=made.dropped + dropped)

@@ -1,0 +1,218 @@
+"""What a sensor hears: one meter, fed by the rings of its interfaces and by files from its folders."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zoneguard.capture import flows, layout
+from zoneguard.capture.live import wait_for
+from zoneguard.capture.portable import Portable, listen
+from zoneguard.capture.source import open_source
+from zoneguard.capture.tables import Meter, Timeouts
+from zoneguard.errors import why
+from zoneguard.sensor.events import Link
+from zoneguard.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from zoneguard.capture.live import Ring
+    from zoneguard.net.flow import CaptureCoverage, Claim, FlowTable, TunnelEnds
+    from zoneguard.sensor.config import Config, Interface
+    from zoneguard.sensor.folder import File
+
+ROW_OCTETS = 260  # of memory for one live flow: its row, its slots and the table's slack
+BLOCK_OCTETS = 1 << 20  # of a ring
+MOST_IN_A_TURN = 8  # rings' worth of packets that are metered before anything else is looked at
+
+
+class Hearing:
+    """The meter of a sensor and its sources; flows that end go to `emit`.
+
+    `files` is the list of names that flow tables number; it grows by one name an interface or file.
+    """
+
+    def __init__(
+        self, config: Config, domains: Sequence[int], *, emit: Callable[[FlowTable], None], files: list[str]
+    ) -> None:
+        self.meter = Meter(
+            compiled=True,
+            emit=lambda rows: emit(flows.to_flows(rows)),
+            timeouts=_timeouts(config),
+            most_rows=config.memory // ROW_OCTETS,
+            domains=domains,
+        )
+        self._files = files
+        self._rings: dict[str, Ring | Portable] = {}
+        self._sensor_of: dict[str, int] = {}
+        self._number_of: dict[str, int] = {}
+        self._told: dict[str, int] = {}  # losses that were told, by interface
+        self._before: dict[str, int] = {}  # packets of rings that were closed
+
+    # --- interfaces -------------------------------------------------------------------------------------
+
+    def open(self, interface: Interface, sensor: int) -> None:
+        """Open the ring of an interface anew, whatever is left of an older one. Raises MachineLacksError."""
+        self.close(interface.name)
+        blocks = max(2, interface.ring // BLOCK_OCTETS)
+        ring = listen(interface.name, blocks=blocks, promiscuous=interface.promiscuous)
+        self._rings[interface.name] = ring
+        self._sensor_of[interface.name] = sensor
+        self._told[interface.name] = 0
+        if interface.name not in self._number_of:
+            self._number_of[interface.name] = len(self._files)
+            self._files.append(interface.name)
+
+    def close(self, interface: str) -> None:
+        """Close a ring, open or not."""
+        ring = self._rings.pop(interface, None)
+        if ring is not None:
+            self._before[interface] = self._before.get(interface, 0) + ring.frames
+            ring.close()
+
+    def wait(self, seconds: float) -> None:
+        """Wait until a ring may hold packets, at most so long."""
+        rings = [ring for ring in self._rings.values() if not isinstance(ring, Portable)]
+        wait_for(rings, seconds)
+
+    def drain(self) -> int:
+        """Meter what the rings hold; give the number of packets."""
+        packets = 0
+        for name, ring in self._rings.items():
+            for _ in range(MOST_IN_A_TURN):
+                some = ring.drain(self.meter, self._sensor_of[name], file=self._number_of[name])
+                packets += some
+                if not some:
+                    break
+        return packets
+
+    def expire(self, now: int) -> None:
+        """Hand on flows that are too old at `now`, the clock that the packets are stamped by."""
+        self.meter.expire(now)
+
+    def losses(self) -> Iterator[tuple[str, int]]:
+        """Yield (interface, packets) that the system dropped since they were last asked for."""
+        for name, ring in self._rings.items():
+            dropped = ring.statistics().dropped
+            fresh, self._told[name] = dropped - self._told[name], dropped
+            if fresh > 0:
+                yield name, fresh
+
+    def links(self) -> Iterator[tuple[str, Link]]:
+        """Yield how each interface with an open ring stands."""
+        for name, ring in self._rings.items():
+            yield name, Link(ring.link().value)
+
+    def packets(self) -> dict[str, int]:
+        """Count the packets of each interface since the sensor started."""
+        names = {*self._before, *self._rings}
+        return {
+            name: self._before.get(name, 0) + (self._rings[name].frames if name in self._rings else 0)
+            for name in sorted(names)
+        }
+
+    def remarks(self) -> tuple[Text, ...]:
+        """Say what makes the packets differ from those on the wire."""
+        return tuple(remark for ring in self._rings.values() for remark in ring.remarks())
+
+    # --- files ------------------------------------------------------------------------------------------
+
+    def read(self, file: File, sensor: int, alive: Callable[[], None]) -> tuple[tuple[Text, ...], str | None]:
+        """Meter a capture to its end; give what was wrong with it, and its SHA-256 (None: nothing could be read)."""
+        digest = hashlib.sha256()
+        try:
+            source = open_source(Path(file.path), digest=digest)
+        except OSError as error:
+            reason = why(error)
+            return (
+                (
+                    Text(
+                        ja=f"{file.path}: 開けません（{reason.ja}）。",
+                        en=f"{file.path}: cannot be opened ({reason.en}).",
+                    ),
+                ),
+                None,
+            )
+        number = len(self._files)
+        self._files.append(file.path)
+        with source.raw:
+            reading = self.meter.read(
+                source, file=number, sensor=sensor, progress=lambda octets, packets: alive()
+            )
+            rest = bytearray(1 << 20)
+            while count := source.raw.readinto(rest):  # type: ignore[attr-defined]
+                digest.update(memoryview(rest)[:count])
+        self.expire(self.clock())
+        return tuple(reading.faults), None if reading.refused else digest.hexdigest()
+
+    def clock(self) -> int:
+        """Give the latest time that a packet was stamped with; 0 before the first."""
+        return int(self.meter.t.scalars[layout.Z_NOW])
+
+    # --- what is there ----------------------------------------------------------------------------------
+
+    def live(self) -> Iterator[FlowTable]:
+        """Yield the flows that still live, as they stand."""
+        for rows in self.meter.live():
+            if len(rows):
+                yield flows.to_flows(rows)
+
+    def coverage(self) -> CaptureCoverage:
+        """Count what was read so far; what the system dropped is not in it."""
+        return self.meter.coverage()
+
+    def rows(self) -> tuple[int, int]:
+        """Give how many flows live, and for how many there is room."""
+        return int(self.meter.t.scalars[layout.Z_ROWS]), self.meter.most_rows
+
+    def tunnels(self) -> Sequence[TunnelEnds]:
+        """Give the tunnels that were opened so far."""
+        return self.meter.tunnels()
+
+    def claims(self) -> Sequence[Claim]:
+        """Give who claimed which address so far."""
+        return self.meter.all_claims()
+
+    def cut(self, now: int) -> None:
+        """Hand on what live flows hold; they go on as further pieces of the same flows."""
+        self.meter.cut(now)
+
+    def end(self) -> None:
+        """Hand on every flow; nothing is heard afterwards."""
+        self.close_all()
+        self.meter.finish()
+
+    def close_all(self) -> None:
+        """Close the rings."""
+        for name in list(self._rings):
+            self.close(name)
+
+    # --- going on ---------------------------------------------------------------------------------------
+
+    def adopt(self, config: Config) -> None:
+        """Go by another configuration from now on; the size of the table stays until the next start."""
+        self.meter.timeouts = _timeouts(config)
+
+    def set_domains(self, domains: Sequence[int]) -> None:
+        """Go by another policy's overlap domains from now on."""
+        for vlan, domain in enumerate(domains):
+            self.meter.t.domains[vlan] = domain
+
+    def checkpoint(self) -> bytes:
+        """Give the state of the meter, to go on from in another process."""
+        return self.meter.checkpoint()
+
+    def restore(self, state: bytes) -> None:
+        """Take up the state that an earlier process left. Raises InputRefusedError."""
+        self.meter.restore(state)
+
+
+def _timeouts(config: Config) -> Timeouts:
+    """Give the timeouts of the meter: files are metered as `check` does, whatever is slow in them."""
+    timeouts = config.timeouts
+    light = Timeouts().light if config.interfaces else max(timeouts.idle_tcp, timeouts.idle_other)
+    return Timeouts(
+        idle_tcp=timeouts.idle_tcp, idle_other=timeouts.idle_other, light=light, active=timeouts.active
+    )

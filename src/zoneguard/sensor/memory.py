@@ -1,0 +1,362 @@
+"""What a sensor remembers beyond its process: commits to the store, the flow history, and where it stands in files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from contextlib import suppress
+from dataclasses import dataclass, field, fields, replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from zoneguard import __version__
+from zoneguard.errors import InputRefusedError, StoreUnavailableError, why
+from zoneguard.findings.lifecycle import Status, advance
+from zoneguard.sensor import messages
+from zoneguard.sensor.messages import findings_messages, notice_messages
+from zoneguard.sensor.resolve import read_secret
+from zoneguard.store.history import History
+from zoneguard.store.opening import open_store
+from zoneguard.store.parquet import Flows
+from zoneguard.store.records import Began, Commit, FlowDay, Retention
+from zoneguard.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import tzinfo
+    from pathlib import Path
+
+    from zoneguard.api.watching import DaySum
+    from zoneguard.findings.finding import Finding
+    from zoneguard.findings.lifecycle import Blind, Key, Known
+    from zoneguard.sensor.config import Config
+    from zoneguard.sensor.folder import File
+    from zoneguard.store.records import Blindness, CoverageWindow, FileDone, Part
+    from zoneguard.store.store import Store
+
+SECOND = 1_000_000_000
+DAY = 86_400
+_HEAD = 8  # octets that tell the length of what stands before the meter's state
+_DIGEST = 32
+
+
+@dataclass(slots=True)
+class Run:
+    """One judgement that goes on: begun in the store by its first commit."""
+
+    policy_sha256: str
+    started: int
+    number: int | None = None
+    serial: int = 0
+    parts: list[int] = field(default_factory=list)  # numbers of those that hold its flows
+    whole: bool = True  # False: flows of it are in no part, so that it cannot be taken up again
+
+
+class _Waiting(NamedTuple):
+    """Beside a commit that waits: the window it is of, its run, and where the sensor then stood."""
+
+    number: int
+    run: Run
+    checkpoint: bytes | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """What one window came to, before it is committed. `clock` is that of the packets, `at` that of the wall."""
+
+    number: int
+    run: Run
+    at: int
+    clock: int
+    findings: tuple[Finding, ...]
+    coverage: CoverageWindow
+    day_sums: tuple[DaySum, ...]
+    files: tuple[FileDone, ...] = ()
+    stand: Stand | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stand:
+    """Where a sensor stands in its files: their names by number, and the state of its meter."""
+
+    period: str
+    names: tuple[str, ...]
+    meter: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resumed:
+    """Where an earlier process stopped in its files: the run goes on."""
+
+    run: Run
+    stand: Stand
+    flows: tuple[Flows, ...]  # of this run that have ended
+
+
+class Memory:
+    """The store of one sensor with its history and its checkpoints. Everything here is written whole or not at all."""
+
+    def __init__(self, config: Config, *, zone: tzinfo, now: int, environment: Mapping[str, str]) -> None:
+        """Open the store; `notices` says what there was to say. Raises MachineLacksError."""
+        self._config = config
+        secret = config.store.password
+        self.store: Store
+        self.store, notes = open_store(
+            config.store.url,
+            now=now,
+            password=None if secret is None else read_secret(secret, environment),
+            state=config.state,
+            retention=_retention(config),
+            digest=messages.digest,
+        )
+        self.notices: list[Text] = list(notes.notices)
+        self.history = History(config.state / "history", zone)
+        if notes.began is Began.ANEW and (parts := self.history.adopt()):
+            self.store.replace_parts(config.name, old=[], new=parts)
+        vouched = self.store.parts(config.name)
+        settled = self.history.settle(vouched)
+        if settled.missing:
+            self.store.replace_parts(config.name, old=settled.missing, new=[])
+        self.notices += settled.notices
+        self.known: dict[Key, Known] = self.store.known(config.name)
+        self._blind: list[Blind] = list(self._unobserved(now))
+        self._flows: list[Flows] = []
+        self._queue: list[tuple[_Waiting, Commit]] = []
+        self.writes_history = config.retention.history > 0
+
+    def adopt(self, config: Config) -> None:
+        """Go by another configuration of the same store from now on."""
+        self._config = config
+
+    # --- commits ----------------------------------------------------------------------------------------
+
+    def remember(self, flows: Flows) -> None:
+        """Keep flows that have ended for the history of the next commit."""
+        if len(flows):
+            self._flows.append(flows)
+
+    def prepare(self, judged: Judged) -> None:
+        """Make the commit of a judged window, on top of those that still wait."""
+        config = self._config
+        if not self._queue:
+            with suppress(StoreUnavailableError):  # somebody may have acknowledged a finding meanwhile
+                self.known = self.store.known(config.name)
+        first = judged.clock - config.judge.gone_after * SECOND
+        self._blind = [one for one in self._blind if one[1] > first]
+        self._blind += self._blind_everywhere(judged.coverage.blind)
+        step = advance(
+            self.known,
+            judged.findings,
+            sensor=config.name,
+            now=judged.clock,
+            gone_after=config.judge.gone_after,
+            blind=self._blind,
+        )
+        self.known = self.known | {one.key: one for one in step.known}
+        sinks = {output.name: output.min_severity for output in config.outputs}
+        judged.run.serial += 1
+        parts = self._write_history(judged.run)
+        can_resume = judged.stand is not None and judged.run.whole
+        checkpoint = _packed(judged.run, judged.stand) if can_resume and judged.stand else None
+        self._queue.append(
+            (
+                _Waiting(judged.number, judged.run, checkpoint),
+                Commit(
+                    sensor=config.name,
+                    run=0,  # given when the run is begun
+                    serial=judged.run.serial,
+                    at=judged.at,
+                    known=step.known,
+                    findings=judged.findings,
+                    coverage=(judged.coverage,),
+                    flow_days=[FlowDay(**_values(one)) for one in judged.day_sums],
+                    files=judged.files,
+                    parts=parts,
+                    messages=list(findings_messages(step, sensor=config.name, at=judged.at, sinks=sinks)),
+                ),
+            )
+        )
+
+    def commit(self) -> Iterator[int]:
+        """Commit what waits, in order, and yield the number of each window that the store holds.
+
+        Raises StoreUnavailableError; what was not yielded waits, and is handed in again as it was.
+        """
+        while self._queue:
+            waiting, commit = self._queue[0]
+            run = waiting.run
+            if run.number is None:
+                run.number = self.store.begin_run(
+                    commit.sensor,
+                    started=run.started,
+                    policy_sha256=run.policy_sha256,
+                    tool_version=__version__,
+                )
+            if waiting.checkpoint is not None:
+                self._write_checkpoint(run.number, commit.serial, waiting.checkpoint)
+            self.store.commit(replace(commit, run=run.number))
+            self._queue.pop(0)
+            self._drop_checkpoints(run.number, commit.serial)
+            yield waiting.number
+
+    def announce(self, text: Text, *, at: int) -> None:
+        """Put a notice into the outbox of every output. Raises StoreUnavailableError."""
+        sinks = [output.name for output in self._config.outputs]
+        self.store.post(
+            self._config.name, notice_messages(text, sensor=self._config.name, at=at, sinks=sinks), at=at
+        )
+
+    def open_findings(self) -> list[Finding]:
+        """Give the findings that are open now and waived by nobody."""
+        return [
+            one.finding
+            for one in self.known.values()
+            if one.status is not Status.GONE and one.finding.waiver is None
+        ]
+
+    # --- files ------------------------------------------------------------------------------------------
+
+    def is_done(self, file: File) -> bool:
+        """Tell whether a file was judged to its end."""
+        return self.store.is_done(self._config.name, path=file.path, size=file.size, mtime=file.mtime)
+
+    def resume(self, *, period: str, policy_sha256: str) -> Resumed | None:
+        """Find where the last commit left off, if that was in the same period by the same policy.
+
+        Raises InputRefusedError when the checkpoint, or a part of the history that it needs, is damaged.
+        """
+        runs = self.store.last_runs(self._config.name, most=1)
+        if not runs or not runs[0].serial:
+            return None
+        last = runs[0]
+        path = self._checkpoint(last.run, last.serial)
+        try:
+            octets = path.read_bytes()
+        except OSError:
+            return None
+        try:
+            stand, parts = _unpacked(octets)
+            if stand.period != period or last.policy_sha256 != policy_sha256:
+                return None
+            held = {part.number: part for part in self.store.parts(self._config.name)}
+            flows = tuple(self.history.read(held[number]) for number in parts)
+        except (ValueError, KeyError) as error:
+            raise InputRefusedError(_damaged(path)) from error
+        run = Run(policy_sha256, last.started, last.run, last.serial, parts)
+        return Resumed(run=run, stand=stand, flows=flows)
+
+    def prune(self, now: int) -> None:
+        """Remove what is older than its retention. Raises StoreUnavailableError."""
+        name, days = self._config.name, self._config.retention.history // DAY
+        self.store.prune(now)
+        old = self.history.expired(self.store.parts(name), now=now, days=days)
+        if old:
+            self.store.replace_parts(name, old=old, new=[])
+            self.history.remove(old)
+
+    def close(self) -> None:
+        """Let go of the store."""
+        self.store.close()
+
+    def _write_history(self, run: Run) -> list[Part]:
+        """Write the flows that wait; findings must not wait for room that the history does not find."""
+        flows, self._flows = self._flows, []
+        if not flows:
+            return []
+        parts: list[Part] = []
+        if self.writes_history:
+            try:
+                parts = self.history.write(Flows.concatenate(flows))
+            except StoreUnavailableError as error:
+                self.notices += error.faults
+        run.parts += [part.number for part in parts]
+        run.whole = run.whole and bool(parts)
+        return parts
+
+    def _unobserved(self, now: int) -> Iterator[Blind]:
+        """Yield when this sensor saw nothing at all lately, as far as it matters to what may be gone."""
+        first = now - self._config.judge.gone_after * SECOND - DAY * SECOND
+        for one in self.store.coverage(first, now, sensor=self._config.name):
+            yield from one.gaps
+            yield from self._blind_everywhere(one.blind)
+
+    def _blind_everywhere(self, blind: Sequence[Blindness]) -> Iterator[Blind]:
+        """Yield when no interface saw anything; never so where folders are watched too."""
+        names = {one.name for one in self._config.interfaces}
+        if not names or self._config.folders:
+            return
+        borders = sorted({moment for one in blind for moment in (one.start, one.end)})
+        for start, end in pairwise(borders):
+            closed = {one.interface for one in blind if one.start <= start and end <= one.end}
+            if names <= closed:
+                yield start, end
+
+    def _checkpoint(self, run: int, serial: int) -> Path:
+        return self._config.state / f"checkpoint-{run:08d}-{serial:08d}"
+
+    def _write_checkpoint(self, run: int, serial: int, octets: bytes) -> None:
+        path = self._checkpoint(run, serial)
+        draft = path.with_name(path.name + ".tmp")
+        try:
+            with draft.open("wb") as file:
+                file.write(octets)
+                file.flush()
+                os.fsync(file.fileno())
+            draft.replace(path)
+        except OSError as error:
+            draft.unlink(missing_ok=True)
+            raise StoreUnavailableError(_not_written(path, error)) from error
+
+    def _drop_checkpoints(self, run: int, serial: int) -> None:
+        kept = self._checkpoint(run, serial).name
+        for path in self._config.state.glob("checkpoint-*"):
+            if path.name != kept:
+                path.unlink(missing_ok=True)
+
+
+def _packed(run: Run, stand: Stand) -> bytes:
+    head = {"period": stand.period, "names": stand.names, "parts": run.parts}
+    told = json.dumps(head).encode()
+    octets = len(told).to_bytes(_HEAD, "little") + told + stand.meter
+    return hashlib.sha256(octets).digest() + octets
+
+
+def _unpacked(octets: bytes) -> tuple[Stand, list[int]]:
+    digest, rest = octets[:_DIGEST], octets[_DIGEST:]
+    if hashlib.sha256(rest).digest() != digest:
+        raise ValueError("The digest differs.")
+    length = int.from_bytes(rest[:_HEAD], "little")
+    head = json.loads(rest[_HEAD : _HEAD + length])
+    stand = Stand(period=head["period"], names=tuple(head["names"]), meter=rest[_HEAD + length :])
+    return stand, head["parts"]
+
+
+def _retention(config: Config) -> Retention:
+    kept = config.retention
+    return Retention(
+        gone_findings=kept.findings // DAY,
+        flow_days=kept.aggregates // DAY,
+        coverage=kept.aggregates // DAY,
+        runs=kept.runs // DAY,
+    )
+
+
+def _values(one: DaySum) -> dict[str, Any]:
+    return {field.name: getattr(one, field.name) for field in fields(one)}
+
+
+def _damaged(path: Path) -> Text:
+    return Text(
+        ja=f"{path}: 前回の続きの記録が壊れています。途中だった通信は続きとして扱わず、ここから新しく判定します。",
+        en=f"{path}: the record of where the sensor stood is damaged; flows that were under way are not continued,"
+        " and the judgement begins anew from here.",
+    )
+
+
+def _not_written(path: Path, error: OSError) -> Text:
+    reason = why(error)
+    return Text(
+        ja=f"{path}: 書き込めません（{reason.ja}）。空き容量と権限を確かめてください。",
+        en=f"{path}: cannot be written ({reason.en}); check space and rights.",
+    )
