@@ -10,13 +10,12 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import tempfile
 import time
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from tests.store.disk import small_disk
 from tests.store.made import DAY, NOW, SECOND, begin, finding, judged, told
 from zoneguard.errors import (
     ExitCode,
@@ -78,25 +77,6 @@ def test_whatever_moment_a_sensor_is_killed_nothing_is_lost_and_nothing_told_twi
     assert all(line == by_key[line["key"]] for line in lines)
     assert set(totals.values()) == {3}
     assert total > KILLS  # most children came to their work
-
-
-@contextmanager
-def small_disk(mebibytes):
-    """A file system of so many MiB; needs root."""
-    folder = Path(tempfile.mkdtemp(prefix="zoneguard-disk-"))
-    made = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={mebibytes}m", "tmpfs", str(folder)],
-        check=False,
-        capture_output=True,
-    )
-    if made.returncode:
-        folder.rmdir()
-        pytest.skip("needs root and the right to mount")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)
-        folder.rmdir()
 
 
 def many(first, count):
