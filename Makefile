@@ -58,6 +58,16 @@ venv:
 	$(call packages,$(PYTHON) -c 'import ensurepip',python3-venv)
 	@[ -x $(BIN)/python ] && $(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
 
+# A generator of configurations that the tests compare with; apart, so that it decides nothing about our own versions.
+.PHONY: aerleon
+aerleon: .venv-aerleon/.stamp  ## Make .venv-aerleon with what requirements-aerleon.lock names, hashes checked
+
+.venv-aerleon/.stamp: requirements-aerleon.lock
+	$(call packages,$(PYTHON) -c 'import ensurepip',python3-venv)
+	@$(PYTHON) -m venv --clear .venv-aerleon
+	@.venv-aerleon/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
 .PHONY: test-programs
 test-programs:
 	$(call packages,command -v tshark && command -v tcpdump && command -v zstd,tshark tcpdump zstd)
@@ -65,6 +75,10 @@ test-programs:
 .PHONY: oracle-programs
 oracle-programs:
 	$(call packages,command -v iptables-restore && command -v nft && command -v ip && command -v ipset,iptables nftables iproute2 ipset)
+
+.PHONY: unit-programs
+unit-programs:
+	$(call packages,command -v systemd-analyze,systemd)
 
 # The store is tested in a PostgreSQL of the tests' own, the sinks against receivers with certificates of their own.
 .PHONY: store-programs
@@ -92,7 +106,7 @@ demo: setup  ## Judge the sample captures against zones.yaml (in Japanese or Eng
 # --- checks --------------------------------------------------------------------------------------------
 
 .PHONY: check
-check: setup test-programs store-programs  ## Lint, types, layers and tests: what .ci/run runs
+check: setup aerleon test-programs store-programs unit-programs  ## Lint, types, layers and tests: what .ci/run runs
 	@[ "$$(id -u)" != 0 ] || $(MAKE) oracle-programs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -101,8 +115,8 @@ check: setup test-programs store-programs  ## Lint, types, layers and tests: wha
 	$(BIN)/pytest $(PYTEST_ARGS)
 
 .PHONY: fuzz
-fuzz: setup  ## Hostile captures and policies, for as long as FUZZ_CASES says
-	FUZZ_CASES=$(or $(FUZZ_CASES),1000000) $(BIN)/pytest tests/fuzz -v
+fuzz: setup  ## Hostile captures, policies and exports, for as long as FUZZ_CASES and FUZZ_EXPORTS say
+	FUZZ_CASES=$(or $(FUZZ_CASES),1000000) FUZZ_EXPORTS=$(or $(FUZZ_EXPORTS),1000000) $(BIN)/pytest tests/fuzz -v
 
 .PHONY: oracle
 oracle: setup oracle-programs  ## As root: the Linux kernel judges random rulesets and packets beside the model (half an hour)
@@ -121,6 +135,11 @@ bench: setup bench-programs  ## Side by side with tcpdump, nfdump, tshark, scapy
 bench-quick: setup bench-programs  ## The same in about a minute, smaller; writes nothing
 	$(BIN)/python bench/run.py --quick
 
+.PHONY: bench-live
+bench-live: setup oracle-programs test-programs  ## As root: live capture beside tcpdump on one wire, and memory under an endless scan
+	$(BIN)/python bench/live.py
+	$(BIN)/python bench/endless.py
+
 # --- upkeep --------------------------------------------------------------------------------------------
 
 .PHONY: docs
@@ -137,13 +156,15 @@ format: setup  ## Format the code
 	$(BIN)/ruff check --fix .
 
 .PHONY: lock
-lock: setup  ## Resolve the dependencies anew: requirements.lock and requirements-dev.lock
+lock: setup  ## Resolve the dependencies anew: the files requirements*.lock
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
 		--no-emit-index-url --extra parquet pyproject.toml --output-file requirements.lock
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
 		--no-emit-index-url --extra parquet --group dev pyproject.toml --output-file requirements-dev.lock
+	echo aerleon | $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+		--no-header --no-emit-index-url - --output-file requirements-aerleon.lock
 
 .PHONY: clean
 clean:  ## Remove what make made, .venv included
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist build bench/data
+	rm -rf .venv .venv-aerleon .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist build bench/data
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

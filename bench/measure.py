@@ -95,7 +95,7 @@ def _once(
             stdin=subprocess.DEVNULL,
             stdout=stdout,
             stderr=stderr,
-            env={**os.environ, **(environment or {})},
+            env={**_as_installed(), **(environment or {})},
             start_new_session=True,
         )
         expired = threading.Event()
@@ -115,6 +115,11 @@ def _once(
         timed_out=expired.is_set(),
         runs=run,
     )
+
+
+def _as_installed() -> dict[str, str]:
+    """Give the environment without the setting that would have every run compile its own modules anew."""
+    return {name: word for name, word in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def _end_of(path: Path) -> str:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from zoneguard.net.difference import difference
 from zoneguard.net.product import Product, count
 from zoneguard.net.rulelist import Action, Line, RuleList
-from zoneguard.net.service import ServiceUniverse
 from zoneguard.net.spans import ANYWHERE
+from zoneguard.net.universe import ServiceUniverse
 
 if TYPE_CHECKING:
     from rulelists import Row

@@ -10,6 +10,7 @@ from zoneguard.net.service import ConnectionState, Service, flags_matching
 from zoneguard.net.spans import ANY_V4, Spans, spans_from
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from random import Random
 
 STYLES = ("acl", "fw", "ipc")
@@ -51,14 +52,22 @@ class Row:
     unsure: bool = False
 
 
-def generate(style: str, lines: int, random: Random, order: str = "shuffled") -> list[Row]:
+def generate(
+    style: str,
+    lines: int,
+    random: Random,
+    order: str = "shuffled",
+    networks: Sequence[int] | None = None,
+) -> list[Row]:
     """Make a list of so many lines; few are denials, as in lists that end in a default denial.
+
+    Addresses are drawn from `networks` (the first of 256 addresses each), else from 10.0.0.0/8.
 
     Shuffled as ClassBench does it, or `narrow-first`: then every broad line is held against all narrow ones,
     which is the hard case for any engine that tells which line decides.
     """
     shape = SHAPES[style]
-    pool = _Pool(random, max(8, lines // 20))
+    pool = _Pool(random, max(8, lines // 20), networks)
     rows = []
     while len(rows) < lines:
         v6, service = random.random() < shape.v6, _service(shape, random)
@@ -100,9 +109,9 @@ def edited(rows: list[Row], random: Random) -> list[Row]:
 class _Pool:
     """Networks of a site, drawn from again and again as in real lists."""
 
-    def __init__(self, random: Random, size: int) -> None:
+    def __init__(self, random: Random, size: int, networks: Sequence[int] | None) -> None:
         self._random = random
-        self._v4 = [10 << 24 | random.getrandbits(16) << 8 for _ in range(size)]
+        self._v4 = networks or [10 << 24 | random.getrandbits(16) << 8 for _ in range(size)]
         self._v6 = [V6_FIRST | random.getrandbits(16) << 64 for _ in range(size)]
 
     def spans(self, anything: float, host: float, group: float, *, v6: bool) -> Spans:

@@ -67,3 +67,40 @@ def test_what_is_no_export_is_refused_with_a_way_out(tmp_path):
     assert done.returncode == 3
     assert "letter.txt" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("ios/clean.txt", "asa/clean.txt"),
+        ("asa/clean.txt", "ios/clean.txt"),
+        ("asa/clean.txt", "fortios/clean.conf"),
+    ],
+)
+def test_a_migration_that_keeps_the_policy_introduces_no_violation(before, after):
+    done = run("diff", ROOT / "exports" / before, ROOT / "exports" / after, "--format", "json")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["summary"]["introduced"] == 0
+    assert told["entries"] == []
+
+
+def test_a_migration_that_forgets_to_bind_a_list_names_the_security_level_that_now_decides():
+    done = run("diff", ROOT / "exports/ios/clean.txt", ROOT / "exports/asa/mistakes.txt", "--format", "json")
+    assert done.returncode == 1, done.stderr
+    told = json.loads(done.stdout)
+    introduced = [one for one in told["entries"] if one["kind"] == "introduced"]
+    assert {line["line"] for one in introduced for line in one["lines"]} >= {32, 93, 97, 106, 108, 110}
+
+
+def test_a_device_that_cannot_be_placed_is_no_clean_comparison(tmp_path):
+    for name, network in (("before", "172.16.20.1"), ("after", "172.16.20.2")):
+        text = (
+            "version 15.9\nhostname gate\ninterface GigabitEthernet0/0\n"
+            f" ip address {network} 255.255.252.0\n ip access-group IN in\n"
+            "ip access-list extended IN\n permit ip any any\nend\n"
+        )
+        (tmp_path / f"{name}.cfg").write_text(text)
+    done = run("diff", tmp_path / "before.cfg", tmp_path / "after.cfg", "--lang", "en")
+    assert done.returncode == 4, done.stderr
+    assert "devices" in done.stdout

@@ -1,8 +1,6 @@
-"""What holds for every format: samples are read whole, told apart by content, and hostile files do no harm."""
+"""What holds for every format: samples are read whole and told apart by content."""
 
 from __future__ import annotations
-
-import os
 
 import pytest
 
@@ -13,7 +11,6 @@ from zoneguard.firewall.parse import format_of, parse
 from zoneguard.firewall.vendors import FORMATS
 
 SEEDS = exports.seeds()
-RUNS = int(os.environ.get("FUZZ_EXPORTS", "4000"))
 
 
 def test_formats_are_sorted_and_named_once():
@@ -41,11 +38,6 @@ def test_a_shipped_sample_is_told_by_its_content(path):
 def test_no_line_of_a_clean_sample_is_unknown(path):
     name, octets = SEEDS[path]
     assert LineState.UNKNOWN not in parse(path, octets, format_name=name).states
-
-
-@pytest.mark.parametrize("quarter", range(4))
-def test_no_hostile_export_breaks_a_parser(quarter):
-    assert next(exports.hunt(RUNS // 4, 100 + quarter), None) is None
 
 
 @pytest.mark.parametrize(

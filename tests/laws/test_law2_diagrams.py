@@ -13,8 +13,9 @@ from zoneguard.net.address import V4_FIRST, V4_LAST, spans_of
 from zoneguard.net.difference import difference
 from zoneguard.net.product import Product, count
 from zoneguard.net.rulelist import Action, Line, Reading, RuleList
-from zoneguard.net.service import ConnectionState, Service, ServiceUniverse, flags_matching
+from zoneguard.net.service import ConnectionState, Service, flags_matching
 from zoneguard.net.spans import ANYWHERE, spans_from, wildcard_spans
+from zoneguard.net.universe import ServiceUniverse
 
 NETWORKS = ["0.0.0.0/0", "::/0", "10.0.0.0/8", "10.1.0.0/16", "10.1.2.0/24", "10.1.2.3", "10.1.2.4/31"]
 NETWORKS += ["192.168.0.0/16", "2001:db8::/32", "2001:db8:1::/48", "2001:db8:1::1"]

@@ -12,7 +12,7 @@ from zoneguard.firewall.model import Action, Filter, Ruleset
 from zoneguard.firewall.permit import Permitter, services_of
 from zoneguard.firewall.trace import trace
 from zoneguard.net.product import Probe, Product, holds
-from zoneguard.net.service import ServiceUniverse
+from zoneguard.net.universe import ServiceUniverse
 
 WAYS = (("a", "b"), ("b", "c"), (None, None))
 EVERYWHERE = ((rulesets.at(0), rulesets.at(rulesets.HOSTS)),)

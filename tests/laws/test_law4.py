@@ -10,7 +10,7 @@ from tests.naive.packets import UNIVERSE, WHOLE, actions, lists, outcomes, packe
 from zoneguard.net.difference import changed_lines, difference
 from zoneguard.net.product import intersect
 from zoneguard.net.rulelist import Action, Line, Reading, RuleList
-from zoneguard.net.service import ServiceUniverse
+from zoneguard.net.universe import ServiceUniverse
 
 
 def told(changes):

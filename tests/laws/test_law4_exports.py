@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from random import Random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.rules.building import SCREEN, city
 from zoneguard.firewall.parse import parse
+from zoneguard.rules import changing
 from zoneguard.rules.changing import compare
 
 ZONES = ("lgwan", "internet")
@@ -62,3 +64,32 @@ def test_taking_an_unreachable_line_out_changes_nothing(seed):
     rows = list(lines(Random(seed)))
     doubled = [*rows, rows[0]]
     assert compare(city(SCREEN), export(rows), export(doubled)).changes == ()
+
+
+def told(found):
+    changes = {
+        (one.orig_zone, one.resp_zone, one.permitted, one.beyond, one.sure, one.size) for one in found.changes
+    }
+    kept = {
+        (one.orig_zone, one.resp_zone, tuple(line.places[0].text for line in one.lines)) for one in found.kept
+    }
+    return changes, kept
+
+
+@settings(max_examples=60, derandomize=True, deadline=None)
+@given(seed=st.integers(0, 2**32))
+def test_asking_only_about_lines_that_differ_finds_all_that_asking_about_everything_finds(seed):
+    random = Random(seed)
+    rows = [*lines(random), *lines(random), *lines(random)]
+    edited = list(rows)
+    for _ in range(random.randint(1, 3)):
+        place = random.randrange(len(edited))
+        row = edited.pop(place)
+        if random.random() < 0.6:
+            edited.insert(random.randrange(len(edited) + 1), row)
+        if not edited:
+            break
+    fast = told(compare(city(SCREEN), export(rows), export(edited)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(changing, "touched", lambda *sides: None)
+        assert told(compare(city(SCREEN), export(rows), export(edited))) == fast

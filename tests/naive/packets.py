@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from zoneguard.net.product import Probe, Product
 from zoneguard.net.rulelist import Action, Line
-from zoneguard.net.service import ConnectionState, Point, Service, ServiceUniverse, flags_matching
+from zoneguard.net.service import ConnectionState, Point, Service, flags_matching
 from zoneguard.net.spans import spans_from
+from zoneguard.net.universe import ServiceUniverse
 
 SYN, ACK = 0x02, 0x10
 SERVICES = [

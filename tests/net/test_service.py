@@ -10,11 +10,10 @@ from zoneguard.net.service import (
     ConnectionState,
     Point,
     Service,
-    ServiceUniverse,
-    bits_of,
     flags_matching,
     intersect_services,
 )
+from zoneguard.net.universe import ServiceUniverse, bits_of
 
 SYN, ACK = 0x02, 0x10
 HTTPS = Service(protocol=(6, 6), dport=(443, 443))
@@ -86,7 +85,7 @@ def test_boxes_for_people_hold_the_same_packets_and_are_disjoint(given_services)
 def test_one_service_comes_back_as_one_box():
     universe = ServiceUniverse([HTTPS, DNS_ANSWER, ESTABLISHED])
     for service in (HTTPS, DNS_ANSWER, ESTABLISHED, Service()):
-        assert universe.boxes(universe.set_of(service)) == [service]
+        assert universe.boxes(universe.set_of(service)) == (service,)
 
 
 def test_flags_and_states_are_cut_only_where_they_are_asked_for():
@@ -115,3 +114,13 @@ def test_flag_matches_are_sets_of_octets():
 @given(st.sets(st.integers(0, 300)))
 def test_bits_are_listed_ascending(places):
     assert bits_of(sum(1 << at for at in places)) == sorted(places)
+
+
+def test_a_universe_knows_only_what_lies_within_its_bounds():
+    opening = Service(protocol=(6, 6), flags=flags_matching(0x12, 0x02), states=ConnectionState.NEW)
+    universe = ServiceUniverse([HTTPS, ESTABLISHED], within=[opening])
+    assert universe.set_of(ESTABLISHED) == 0
+    assert universe.boxes(universe.set_of(HTTPS)) == (opening._replace(dport=HTTPS.dport),)
+    assert universe.count(universe.everything) == opening.size()
+    with pytest.raises(ValueError, match="no packet of this universe"):
+        universe.atom_at(Point(17, 1, 443))

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from zoneguard.net.address import number_of, spans_of
 from zoneguard.net.product import Product, same_packets, subtract, within
-from zoneguard.net.service import Service, ServiceUniverse
+from zoneguard.net.service import Service
 from zoneguard.net.spans import ANYWHERE
 from zoneguard.net.translation import Side, Translation, back, moved_services, taken, translate
+from zoneguard.net.universe import ServiceUniverse
 
 HTTPS = Service(protocol=(6, 6), dport=(443, 443))
 PUBLISHED = Service(protocol=(6, 6), dport=(8443, 8443))

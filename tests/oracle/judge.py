@@ -11,7 +11,7 @@ from tests.firewall.walk import verdict
 from tests.oracle.packets import ESTABLISHED, Packet, reply_to, seen, state_of, wire
 from tests.oracle.world import NETWORKS
 from zoneguard.firewall.model import Action, Mapping, Rewrite, Ruleset
-from zoneguard.firewall.netfilter import known_as
+from zoneguard.firewall.permit import known_as
 from zoneguard.net.address import number_of, spans_of
 
 if TYPE_CHECKING:

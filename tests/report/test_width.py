@@ -25,8 +25,8 @@ def test_wrapping_loses_nothing_but_spaces(text, width):
 
 
 def test_no_line_begins_with_a_closing_mark():
-    assert wrap("これは文です。", 12) == ["これは文で", "す。"]
+    assert wrap("これは文です。", 12) == ("これは文で", "す。")
 
 
 def test_a_word_wider_than_the_line_stays_whole():
-    assert wrap("see captures/a-long-name.pcap now", 10) == ["see", "captures/a-long-name.pcap", "now"]
+    assert wrap("see captures/a-long-name.pcap now", 10) == ("see", "captures/a-long-name.pcap", "now")

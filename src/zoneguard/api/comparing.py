@@ -45,6 +45,6 @@ def diff(
     code = ExitCode.CLEAN
     if introduced or (every and found.kept):
         code = ExitCode.FINDINGS
-    elif doubtful or found.only_after or any(one.is_inconclusive for one in (*old, *new)):
+    elif doubtful or found.only_after or found.unplaced or any(one.is_inconclusive for one in (*old, *new)):
         code = ExitCode.INCONCLUSIVE
     return Compared(policy, old, new, found, code)

@@ -10,10 +10,13 @@ from zoneguard.errors import InputRefusedError, why
 from zoneguard.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from zoneguard.firewall.model import ParseResult
     from zoneguard.policy.model import Policy
+
+
+MOST_FAULTS = 20  # told of one export; the number of lines tells the rest
 
 
 class ExportRead(NamedTuple):
@@ -29,6 +32,29 @@ class ExportRead(NamedTuple):
         from zoneguard.firewall.model import LineState
 
         return bool(self.result.faults) or LineState.UNKNOWN in self.result.states
+
+    def doubts(self) -> Iterator[Text]:
+        """Yield what was not understood: the first faults with their places, then how many lines there are."""
+        from zoneguard.firewall.model import LineState
+
+        for fault in self.result.faults[:MOST_FAULTS]:
+            place = fault.place
+            yield Text(
+                ja=f"{place.file}:{place.line} {fault.message.ja}",
+                en=f"{place.file}:{place.line} {fault.message.en}",
+            )
+        faulted = {fault.place.line for fault in self.result.faults}
+        unknown = {at for at, state in enumerate(self.result.states, 1) if state is LineState.UNKNOWN}
+        lines = sorted(faulted | unknown)
+        if not lines:
+            return
+        first = ", ".join(map(str, lines[:10])) + (", …" if len(lines) > 10 else "")
+        yield Text(
+            ja=f"{self.result.file}: 読み取れなかった行が {len(lines):,} 行あります（{first}）。"
+            "これらの行しだいで通る通信が変わり得るため、結論は確定しません。",
+            en=f"{self.result.file}: lines not understood: {len(lines):,} ({first}). They may change what passes, so "
+            "this is not conclusive.",
+        )
 
 
 def discover_policy() -> Path:

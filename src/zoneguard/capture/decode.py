@@ -482,17 +482,18 @@ def looks_like_ip(b: Octets, at: int, end: int) -> bool:
 
 
 @inlined
-def decode_frame(t: Tables, b: Octets, at: int, end: int, link: int, wire: int, place: int, time: int) -> int:
+def decode_frame(
+    t: Tables, b: Octets, at: int, end: int, link: int, wire: int, place: int, time: int, vlan: int
+) -> int:
     """Write one batch record for each IP packet in the frame, outermost first; give how many.
 
-    `wire` is the frame's length on the wire. `place` is the sensor's index; the overlap domain is added
-    here, when the VLAN is known.
+    `wire` is the frame's length from `at` on. `place` is the sensor's index; the overlap domain is added
+    here, when the VLAN is known. `vlan` is that of a tag which is no longer in the frame; an inner one holds.
     """
     z = t.scalars
     first = z[Z_BATCH]
     src_mac = 0
     dst_mac = 0
-    vlan = 0
     kind = 0
     tunnel = 0
     stage = ETHERNET

@@ -35,9 +35,12 @@ from zoneguard.capture.layout import (
     S_ACKED,
     S_ANSWERED,
     S_CLASS_A_SHIFT,
+    S_FIN_A,
+    S_FIN_B,
     S_OPENER_B,
     S_PAYLOAD_A,
     S_PAYLOAD_B,
+    S_PIECE,
     S_RESET,
     S_RUNG_MASK,
     S_RUNG_SHIFT,
@@ -123,6 +126,27 @@ def to_flows(rows: NDArray[np.int64]) -> FlowTable:
     )
 
 
+def continued(rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Tell which rows are later pieces of a flow of which one has been handed on before.
+
+    Such a row counts packets and octets of the same conversation and knows who opened it and how far it had
+    come; it is no further flow, and that it may hold one direction only says nothing of the mirror.
+    """
+    later: NDArray[np.bool_] = rows[:, R_STATE] & S_PIECE != 0
+    return later
+
+
+def light(rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Tell attempts and closed connections, as the meter does when it hands on what is old."""
+    state = rows[:, R_STATE]
+    answered = (rows[:, R_A_PACKETS] > 0) & (rows[:, R_B_PACKETS] > 0) | (state & S_ANSWERED != 0)
+    both = S_FIN_A | S_FIN_B
+    closed = (state & S_RESET != 0) | (state & both == both)
+    attempt = state & (S_ANSWERED | S_ACKED) == 0
+    is_light: NDArray[np.bool_] = np.where(rows[:, R_PORTS] & 0xFFFF == 6, closed | attempt, ~answered)
+    return is_light
+
+
 def _state(rows: NDArray[np.int64], protocol: NDArray[np.uint8]) -> NDArray[np.uint8]:
     state = rows[:, R_STATE]
     tcp = protocol == 6
@@ -130,7 +154,8 @@ def _state(rows: NDArray[np.int64], protocol: NDArray[np.uint8]) -> NDArray[np.u
     # A lone SYN-ACK proves no connection: it may answer a forged request (backscatter).
     stands = (state & S_ACKED != 0) | ((state & S_ANSWERED != 0) & by_syn)
     both = (rows[:, R_A_PACKETS] > 0) & (rows[:, R_B_PACKETS] > 0)
-    established = np.where(tcp, stands, both)
+    answered_before = state & S_ANSWERED != 0  # in an earlier piece
+    established = np.where(tcp, stands, both | answered_before)
     payload = state & (S_PAYLOAD_A | S_PAYLOAD_B) != 0
     progress: NDArray[np.uint8] = established.astype(np.uint8) + (established & payload).astype(np.uint8)
     return progress

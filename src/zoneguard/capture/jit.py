@@ -72,6 +72,28 @@ def _compiled_load(size: int) -> Any:  # noqa: ANN401 - Numba's own kind of func
     return intrinsic(load)
 
 
+def fence() -> Any:  # noqa: ANN401 - Numba's own kind of function
+    """Give a full memory barrier for code that shares memory with the kernel of the system.
+
+    Interpreted it does nothing: thousands of instructions of the interpreter, calls of the system among
+    them, stand between what is to be kept in order.
+    """
+    if not compiled:
+        return int
+    from llvmlite import ir
+    from numba import types
+    from numba.extending import intrinsic
+
+    def barrier(typingctx: Any) -> Any:  # noqa: ANN401, ARG001
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ANN401, ARG001
+            builder.fence("seq_cst")
+            return ir.Constant(ir.IntType(64), 0)
+
+        return types.int64(), generate
+
+    return intrinsic(barrier)
+
+
 def kernel(function: F) -> F:
     """Mark a function as part of the hot loop: bounds-checked, without the GIL, cached on disk."""
     return _compile(function, inline=False)

@@ -73,6 +73,14 @@ def cache_folder() -> Path | None:
     return _cache
 
 
+def source_digest() -> bytes:
+    """Digest the sources of the kernels and of the tables they share (SHA-256)."""
+    sources = hashlib.sha256()
+    for name in ("decode", "meter", "joining", "layout", "jit"):
+        sources.update((Path(__file__).parent / f"{name}.py").read_bytes())
+    return sources.digest()
+
+
 def warmup() -> tuple[Path | None, float]:
     """Compile the kernels unless that was done before; give the cache folder and the seconds it took."""
     begin = time.monotonic()
@@ -88,6 +96,9 @@ def _compile() -> None:
         meter = tables.Meter(compiled=True)
         meter.read_bytes(magic_header)
         meter.finish()
+    endless = tables.Meter(compiled=True, timeouts=tables.Timeouts())
+    endless.expire(1)
+    endless.kernel.barrier()
     flows.prepare(compiled=True)
     if _cache is not None:
         with contextlib.suppress(OSError):  # without the mark the next run only checks again
@@ -115,11 +126,8 @@ def _prepare_cache() -> None:
     digest of the kernels' sources, since Numba itself looks only at the file of the outermost function.
     """
     global _cache  # noqa: PLW0603 - one process, one cache
-    sources = hashlib.sha256()
-    for name in ("decode", "meter", "joining", "layout", "jit"):
-        sources.update((Path(__file__).parent / f"{name}.py").read_bytes())
     for folder in _candidates():
-        target = folder / f"kernels-{sources.hexdigest()[:16]}"
+        target = folder / f"kernels-{source_digest().hex()[:16]}"
         try:
             target.mkdir(mode=0o700, parents=True, exist_ok=True)
             about = target.stat()

@@ -57,6 +57,7 @@ FRAME_SHAPE: Final[Shape] = (  # one captured frame, noted by the walk over the 
     "link",  # link type; -1: of an undeclared interface
     "sensor",
     "time",  # -1: none was recorded, the latest one seen holds
+    "vlan",  # of a tag that is no longer in the frame
 )
 MOST_NEW: Final = 512  # rows, finished rows or claims that one round over BATCH frames may add
 
@@ -128,6 +129,7 @@ S_CLASS_A_SHIFT: Final = 32  # 8 bits: net.flow.Payload
 S_CLASS_B_SHIFT: Final = 40
 S_FRESH: Final = 1 << 48  # the first packet was a SYN: it may not continue an earlier piece
 S_FRESH_ANSWER: Final = 1 << 49  # the first packet was a SYN-ACK: likewise
+S_PIECE: Final = 1 << 50  # earlier packets of this flow have been handed on in a piece before
 
 # --- recent packets, to tell mirror copies -------------------------------------------------------------
 RECENT: Final = 8192  # entries, directly mapped
@@ -208,11 +210,38 @@ N_NOT_IP: Final = 37
 N_BAD_INTERFACE: Final = 38
 Z_FRAMES: Final = 39
 Z_SPILLED: Final = 40  # 1: pieces of flows are on disk
-SCALARS: Final = 48
+Z_LEFT: Final = 41  # packets of the ring's block that were not yet walked over
+Z_LARGEST: Final = 42  # octets of the largest frame that one packet can be on this interface
+N_MERGED: Final = 43  # frames beyond it: several packets that the receiving card or kernel has put together
+N_SHORTENED: Final = 44  # packets of the ring of which less was kept than was on the wire
+Z_CURSOR: Final = 45  # row at which the next sweep goes on
+Z_SWEPT: Final = 46  # time of the latest sweep
+Z_HOLD: Final = 47  # until when established flows do not expire, since the clock has jumped
+N_EVICTED: Final = 48  # rows that left before their time, since the table was full
+N_FORGOTTEN: Final = 49  # of these, conversations: should they go on, it is not known who opened them
+SCALARS: Final = 64
 
 FORMAT_PCAP: Final = 0
 FORMAT_PCAPNG: Final = 1
 FORMAT_END: Final = 2  # nothing to walk: the waiting fragments leave
+FORMAT_RING: Final = 3  # one block of a TPACKET_V3 ring
+
+# --- the ring of a packet socket (linux/if_packet.h), offsets in octets ----------------------------------
+B_STATUS: Final = 8  # of a block: tpacket_block_desc and tpacket_hdr_v1
+B_PACKETS: Final = 12
+B_FIRST: Final = 16
+B_LENGTH: Final = 20
+B_HEADER: Final = 48
+P_NEXT: Final = 0  # of a packet: tpacket3_hdr
+P_SECONDS: Final = 4
+P_NANOSECONDS: Final = 8
+P_CAPTURED: Final = 12
+P_WIRE: Final = 16
+P_STATUS: Final = 20
+P_MAC: Final = 24  # where the frame stands
+P_TCI: Final = 32
+P_HEADER: Final = 48
+VLAN_VALID: Final = 1 << 4  # TP_STATUS_VLAN_VALID
 
 # --- pcapng interfaces ---------------------------------------------------------------------------------
 INTERFACES: Final = 1024

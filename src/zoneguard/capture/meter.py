@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from zoneguard.capture.decode import decode_frame, octet, release, word16, word32
-from zoneguard.capture.jit import inlined, kernel
+from zoneguard.capture.jit import fence, inlined, kernel
 from zoneguard.capture.layout import (
     BAD_RECORD,
     BATCH,
@@ -21,6 +21,7 @@ from zoneguard.capture.layout import (
     F_PACKETS,
     FORMAT_PCAP,
     FORMAT_PCAPNG,
+    FORMAT_RING,
     FRAGMENT_STRIDE,
     FRAGMENTS,
     FULL,
@@ -44,8 +45,19 @@ from zoneguard.capture.layout import (
     N_CLOCK_BACK,
     N_COPIES,
     N_DECODED,
+    N_MERGED,
     N_PACKETS,
+    N_SHORTENED,
     OTHER_BLOCK,
+    P_CAPTURED,
+    P_HEADER,
+    P_MAC,
+    P_NANOSECONDS,
+    P_NEXT,
+    P_SECONDS,
+    P_STATUS,
+    P_TCI,
+    P_WIRE,
     RECENT,
     RELEASED,
     S_ACKED,
@@ -61,15 +73,18 @@ from zoneguard.capture.layout import (
     S_OPENER_B,
     S_PAYLOAD_A,
     S_PAYLOAD_B,
+    S_PIECE,
     S_RESET,
     S_RUNG_MASK,
     S_RUNG_SHIFT,
     S_UNREACHABLE,
     TWIN_WINDOW,
+    VLAN_VALID,
     Z_ACTIVE,
     Z_BATCH,
     Z_BIG,
     Z_CLAIMS,
+    Z_CURSOR,
     Z_DONE,
     Z_FIRST_TIME,
     Z_FORMAT,
@@ -78,6 +93,8 @@ from zoneguard.capture.layout import (
     Z_IDLE_OTHER,
     Z_IDLE_TCP,
     Z_INTERFACES,
+    Z_LARGEST,
+    Z_LEFT,
     Z_LIMIT,
     Z_LINK,
     Z_NOW,
@@ -90,6 +107,8 @@ from zoneguard.capture.layout import (
 
 if TYPE_CHECKING:
     from zoneguard.capture.layout import Flow, Octets, Packet, Tables
+
+full_fence = fence()
 
 # net.flow.Opener and net.flow.Payload, as the kernel writes them
 BY_SYN, BY_SYN_ACK, BY_ISN, BY_GREETING, BY_FIRST_PACKET = 0, 1, 2, 3, 7
@@ -128,6 +147,8 @@ def run(t: Tables, b: Octets, n: int) -> int:
             reason = walk_pcap(t, b, n)
         elif z[Z_FORMAT] == FORMAT_PCAPNG:
             reason = walk_pcapng(t, b, n)
+        elif z[Z_FORMAT] == FORMAT_RING:
+            reason = walk_ring(t, b, n)
         else:
             reason = let_fragments_go(t)
         z[Z_BATCH] = 1 if reason == RELEASED else 0
@@ -190,7 +211,7 @@ def walk_pcap(t: Tables, b: Octets, n: int) -> int:
             reason = MORE
             break
         time = number32(b, at, big) * 1_000_000_000 + number32(b, at + 4, big) * unit
-        note(t, frames, at + 16, captured, number32(b, at + 12, big), link, sensor, time)
+        note(t, frames, at + 16, captured, number32(b, at + 12, big), link, sensor, time, 0)
         at += 16 + captured
         frames += 1
     z[Z_FRAMES] = frames
@@ -247,7 +268,7 @@ def walk_pcapng(t: Tables, b: Octets, n: int) -> int:
                 return BAD_RECORD
         at += size
         if interface >= z[Z_INTERFACES]:
-            note(t, frames, body, captured, wire, -1, 0, -1)
+            note(t, frames, body, captured, wire, -1, 0, -1, 0)
             frames += 1
             continue
         f = interface * INTERFACE_STRIDE
@@ -260,7 +281,8 @@ def walk_pcapng(t: Tables, b: Octets, n: int) -> int:
                 time = units // divide * t.interfaces[f + I_MULTIPLY]
                 time = min(time + units % divide * t.interfaces[f + I_MULTIPLY] // divide, FURTHEST)
             time = min(max(time + t.interfaces[f + I_OFFSET], 0), FURTHEST)
-        note(t, frames, body, captured, wire, t.interfaces[f + I_LINK], t.interfaces[f + I_SENSOR], time)
+        link = t.interfaces[f + I_LINK]
+        note(t, frames, body, captured, wire, link, t.interfaces[f + I_SENSOR], time, 0)
         frames += 1
     z[Z_FRAMES] = frames
     z[Z_POSITION] = at
@@ -268,7 +290,57 @@ def walk_pcapng(t: Tables, b: Octets, n: int) -> int:
 
 
 @inlined
-def note(t: Tables, i: int, at: int, captured: int, wire: int, link: int, sensor: int, time: int) -> None:
+def walk_ring(t: Tables, b: Octets, n: int) -> int:
+    """Likewise for the packets of one block of a TPACKET_V3 ring, which ends at `n`.
+
+    The kernel has taken the outer VLAN tag out of the frame and tells it beside; the four octets count.
+    """
+    z = t.scalars
+    at = z[Z_POSITION]
+    big = z[Z_BIG]
+    link = z[Z_LINK]
+    sensor = z[Z_SENSOR]
+    largest = z[Z_LARGEST]
+    left = z[Z_LEFT]
+    reason = -1
+    frames = 0
+    while frames < BATCH:
+        if left <= 0:
+            reason = MORE
+            break
+        if n - at < P_HEADER:
+            reason = BAD_RECORD
+            break
+        offset = number16(b, at + P_MAC, big)
+        captured = number32(b, at + P_CAPTURED, big)
+        wire = number32(b, at + P_WIRE, big)
+        follow = number32(b, at + P_NEXT, big)
+        if offset < P_HEADER or captured > n - at - offset or (left > 1 and not P_HEADER <= follow <= n - at):
+            reason = BAD_RECORD
+            break
+        time = number32(b, at + P_SECONDS, big) * 1_000_000_000 + number32(b, at + P_NANOSECONDS, big)
+        if wire > captured:
+            z[N_SHORTENED] += 1
+        if wire > largest:
+            z[N_MERGED] += 1
+        vlan = 0
+        if number32(b, at + P_STATUS, big) & VLAN_VALID:
+            vlan = number32(b, at + P_TCI, big) & 0x0FFF
+            z[N_BYTES] += 4
+        note(t, frames, at + offset, captured, wire, link, sensor, time, vlan)
+        at += follow
+        left -= 1
+        frames += 1
+    z[Z_LEFT] = left
+    z[Z_FRAMES] = frames
+    z[Z_POSITION] = at
+    return reason
+
+
+@inlined
+def note(
+    t: Tables, i: int, at: int, captured: int, wire: int, link: int, sensor: int, time: int, vlan: int
+) -> None:
     """Enter one record into the list of frames to decode."""
     f = t.frames[i]
     f.at = at
@@ -277,6 +349,7 @@ def note(t: Tables, i: int, at: int, captured: int, wire: int, link: int, sensor
     f.link = link
     f.sensor = sensor
     f.time = time
+    f.vlan = vlan
 
 
 @inlined
@@ -297,7 +370,9 @@ def frame(t: Tables, b: Octets, i: int) -> None:
         z[Z_FIRST_TIME] = time
     if f.link < 0:
         z[N_BAD_INTERFACE] += 1
-    elif decode_frame(t, b, f.at, f.at + f.captured, f.link, max(f.wire, f.captured), f.sensor, time) > 0:
+        return
+    wire = max(f.wire, f.captured)
+    if decode_frame(t, b, f.at, f.at + f.captured, f.link, wire, f.sensor, time, f.vlan) > 0:
         z[N_DECODED] += 1
 
 
@@ -323,6 +398,15 @@ def number32(b: Octets, at: int, big: int) -> int:
     if big:
         return x
     return x >> 24 | x >> 8 & 0xFF00 | (x & 0xFF00) << 8 | (x & 0xFF) << 24
+
+
+@inlined
+def number16(b: Octets, at: int, big: int) -> int:
+    """Likewise of two octets."""
+    x = word16(b, at)
+    if big:
+        return x
+    return x >> 8 | (x & 0xFF) << 8
 
 
 @inlined
@@ -461,10 +545,18 @@ def begin(row: Flow, r: Packet) -> None:
 
 @inlined
 def restart(row: Flow, r: Packet) -> None:
-    """Zero what a flow counts, keeping its key, its state word and its initial sequence number."""
+    """Begin to count anew with packet `r`, keeping the key, the state word and the initial sequence number."""
     row.last = r.time
     row.first = r.time
     row.frame = r.frame
+    empty(row)
+    if r.protocol == 6 and r.flags & (SYN | RST) == SYN:
+        row.state |= S_FRESH_ANSWER if r.flags & ACK else S_FRESH
+
+
+@inlined
+def empty(row: Flow) -> None:
+    """Zero what a flow counts."""
     for way in range(2):
         row.ways[way].packets = 0
         row.ways[way].bytes = 0
@@ -474,36 +566,56 @@ def restart(row: Flow, r: Packet) -> None:
     row.copies = 0
     row.copy_mac = 0
     row.copy_next_hop = 0
-    if r.protocol == 6 and r.flags & (SYN | RST) == SYN:
-        row.state |= S_FRESH_ANSWER if r.flags & ACK else S_FRESH
 
 
 @inlined
 def retire(t: Tables, row: Flow) -> None:
-    """Move a finished flow to the done table; the driver has made sure of room."""
+    """Hand on a flow or a piece of one; the driver has made sure of room."""
     done = t.done[t.scalars[Z_DONE]]
-    done.a_high = row.a_high
-    done.a_low = row.a_low
-    done.b_high = row.b_high
-    done.b_low = row.b_low
-    done.ports = row.ports
-    done.place = row.place
-    done.tunnel = row.tunnel
-    done.last = row.last
-    done.state = row.state
-    done.isn = row.isn
-    done.first = row.first
-    done.frame = row.frame
-    for way in range(2):
-        done.ways[way].packets = row.ways[way].packets
-        done.ways[way].bytes = row.ways[way].bytes
-        done.hops[way].mac = row.hops[way].mac
-        done.hops[way].next_hop = row.hops[way].next_hop
-    done.vlans = row.vlans
-    done.copies = row.copies
-    done.copy_mac = row.copy_mac
-    done.copy_next_hop = row.copy_next_hop
+    copy_flow(done, row)
+    done.first = min(row.first, row.last)  # FURTHEST: only mirror copies came since a sweep
     t.scalars[Z_DONE] += 1
+
+
+@inlined
+def copy_flow(to: Flow, row: Flow) -> None:
+    """Copy one flow; field by field, since an interpreted table holds references."""
+    to.a_high = row.a_high
+    to.a_low = row.a_low
+    to.b_high = row.b_high
+    to.b_low = row.b_low
+    to.ports = row.ports
+    to.place = row.place
+    to.tunnel = row.tunnel
+    to.last = row.last
+    to.state = row.state
+    to.isn = row.isn
+    to.first = row.first
+    to.frame = row.frame
+    for way in range(2):
+        to.ways[way].packets = row.ways[way].packets
+        to.ways[way].bytes = row.ways[way].bytes
+        to.hops[way].mac = row.hops[way].mac
+        to.hops[way].next_hop = row.hops[way].next_hop
+    to.vlans = row.vlans
+    to.copies = row.copies
+    to.copy_mac = row.copy_mac
+    to.copy_next_hop = row.copy_next_hop
+
+
+@inlined
+def is_told(row: Flow) -> bool:
+    """Tell whether nothing has come since a sweep handed on what was before."""
+    return row.first == FURTHEST and row.copies == 0 and row.state & S_UNREACHABLE == 0
+
+
+@inlined
+def going_on(row: Flow) -> int:
+    """Give the state word of a flow of which a piece has been handed on: what tells of that piece is off."""
+    state = row.state
+    if row.ports & 0xFFFF != 6 and row.ways[0].packets > 0 and row.ways[1].packets > 0:
+        state |= S_ANSWERED  # the next piece may hold packets of one direction only
+    return state & ~(0xFFFF | S_UNREACHABLE | S_FRESH | S_FRESH_ANSWER) | S_PIECE
 
 
 @inlined
@@ -531,7 +643,7 @@ def update(t: Tables, b: Octets, r: Packet, mask: int) -> None:
             return
         gap = time - row.last
         # A copy or a refusal alone, of a flow that has left for the disk, stays a piece of its own.
-        fresh = row.ways[0].packets + row.ways[1].packets == 0
+        fresh = z[Z_SPILLED] != 0 and row.ways[0].packets + row.ways[1].packets == 0
         if not fresh and tcp and flags & (SYN | RST) == SYN:
             if flags & ACK == 0:
                 if state & S_ISN:
@@ -543,7 +655,8 @@ def update(t: Tables, b: Octets, r: Packet, mask: int) -> None:
             elif state & S_ISN == 0 and state & (S_FIN_A | S_FIN_B | S_RESET) != 0:
                 fresh = True
         if fresh:
-            retire(t, row)
+            if not is_told(row):
+                retire(t, row)
             row.state = BY_FIRST_PACKET << S_RUNG_SHIFT | flip * S_OPENER_B
             restart(row, r)
             state = row.state
@@ -551,17 +664,25 @@ def update(t: Tables, b: Octets, r: Packet, mask: int) -> None:
             z[Z_ACTIVE] > 0 and time - row.first > z[Z_ACTIVE]
         ):
             # The same conversation goes on: who opened it is still known.
-            retire(t, row)
-            state &= ~(0xFFFF | S_UNREACHABLE | S_FRESH | S_FRESH_ANSWER)
+            if not is_told(row):
+                retire(t, row)
+            state = going_on(row)
+            if gap > (z[Z_IDLE_TCP] if tcp else z[Z_IDLE_OTHER]):
+                state &= ~S_PIECE  # a flow of its own (docs/decisions/0003)
+                if not tcp:
+                    state &= ~S_ANSWERED
             row.state = state
             restart(row, r)
-    row.last = max(row.last, time)
-    row.first = min(row.first, time)
     way = row.ways[flip]
     if way.packets == 0:
+        if row.first == FURTHEST:  # the first packet since a sweep has handed on what was before
+            row.frame = r.frame
+            row.last = time
         row.hops[flip].mac = r.src_mac
         row.hops[flip].next_hop = r.dst_mac
         row.vlans |= r.vlan << 16 * flip
+    row.last = max(row.last, time)
+    row.first = min(row.first, time)
     way.packets += r.count
     way.bytes += r.bytes + r.extra_bytes
     if tcp:
@@ -720,3 +841,94 @@ def index_rows(t: Tables) -> None:
         while t.slots[at] != 0:
             at = (at + 1) & mask
         t.slots[at] = (h & 0x7FFFFFFF) << 32 | (i + 1)
+
+
+@kernel
+def sweep(t: Tables, now: int, ahead: int, light: int, tcp: int, other: int, active: int, budget: int) -> int:
+    """Look at `budget` rows from the cursor on; hand on and drop those whose last packet is too old.
+
+    Times in ns: `light` holds for attempts and closed connections, `tcp` and `other` for the rest. Of a flow
+    whose first packet is older than `active`, or whose last is later than `ahead` since the clock was put
+    back, a piece is handed on and the row stays, with who opened it. Gives how many rows are still to be looked at
+    when the table of finished ones is full, else 0. Cost: a few cache lines a row, nothing allocated.
+    """
+    z = t.scalars
+    done_room = len(t.done)
+    i = z[Z_CURSOR]
+    while budget > 0 and z[Z_ROWS] > 0:
+        if z[Z_DONE] >= done_room:
+            break
+        if i >= z[Z_ROWS]:
+            i = 0
+        budget -= 1
+        row = t.rows[i]
+        before = tcp if row.ports & 0xFFFF == 6 else other
+        if row.last < before or (row.last < light and is_light(row)):
+            if not is_told(row):
+                retire(t, row)
+            remove(t, i)
+            continue
+        if row.first < active or row.last > ahead:
+            if not is_told(row):
+                retire(t, row)
+                row.state = going_on(row)
+                empty(row)
+                row.first = FURTHEST
+            row.last = min(row.last, now)
+        i += 1
+    z[Z_CURSOR] = i
+    return budget if z[Z_ROWS] > 0 else 0
+
+
+@inlined
+def is_light(row: Flow) -> bool:
+    """Tell attempts and closed connections, of which little can still come."""
+    state = row.state
+    if row.ports & 0xFFFF != 6:
+        answered = state & S_ANSWERED != 0 or (row.ways[0].packets > 0 and row.ways[1].packets > 0)
+        return not answered
+    closed = state & S_RESET != 0 or (state & S_FIN_A != 0 and state & S_FIN_B != 0)
+    return closed or state & (S_ANSWERED | S_ACKED) == 0
+
+
+@inlined
+def remove(t: Tables, i: int) -> None:
+    """Take row `i` out of the table: the last row takes its place, and no gap stays among the slots."""
+    mask = len(t.slots) - 1
+    hole = slot_of(t, i, mask)
+    at = hole
+    while True:
+        at = (at + 1) & mask
+        slot = t.slots[at]
+        if slot == 0:
+            break
+        # What stands behind the gap moves into it unless it would then stand before its own place.
+        if (at - (slot >> 32)) & mask >= (at - hole) & mask:
+            t.slots[hole] = slot
+            hole = at
+    t.slots[hole] = 0
+    last = t.scalars[Z_ROWS] - 1
+    if i != last:
+        at = slot_of(t, last, mask)
+        t.slots[at] = t.slots[at] >> 32 << 32 | (i + 1)
+        copy_flow(t.rows[i], t.rows[last])
+    t.scalars[Z_ROWS] = last
+
+
+@inlined
+def slot_of(t: Tables, i: int, mask: int) -> int:
+    """Give the slot that leads to row `i`."""
+    row = t.rows[i]
+    h = keyed_hash(t, row.a_high, row.a_low, row.b_high, row.b_low, row.ports, row.place, row.tunnel)
+    at = h & mask
+    while t.slots[at] & MASK32 != i + 1:
+        if t.slots[at] == 0:
+            raise IndexError
+        at = (at + 1) & mask
+    return at
+
+
+@kernel
+def barrier() -> int:
+    """Keep what stands before it and what stands behind it in order, for memory shared with the system."""
+    return full_fence()

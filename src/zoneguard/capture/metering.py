@@ -54,7 +54,7 @@ class Metered:
 
 def meter(
     inputs: Sequence[Input],
-    emit: Callable[[FlowTable], None],
+    emit: Callable[[FlowTable], object],
     *,
     jobs: int = 1,
     most_memory_mib: int = 256,
@@ -124,7 +124,7 @@ class _Lane:
 
     def work(
         self,
-        emit: Callable[[FlowTable], None],
+        emit: Callable[[FlowTable], object],
         interfaces: dict[str, int],
         progress: Callable[[int, int], None],
     ) -> None:
@@ -244,7 +244,7 @@ def _prepare_join(*, compiled: bool) -> None:
     flows.prepare(compiled=compiled)
 
 
-def _join(lanes: Sequence[_Lane], emit: Callable[[FlowTable], None], *, compiled: bool) -> None:
+def _join(lanes: Sequence[_Lane], emit: Callable[[FlowTable], object], *, compiled: bool) -> None:
     from zoneguard.capture import flows
 
     spills = [lane.spilled for lane in lanes if lane.spilled is not None]

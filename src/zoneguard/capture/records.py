@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -59,6 +61,27 @@ def words(records: NDArray[np.void] | Objects, count: int) -> NDArray[np.int64]:
         flat = [word & (1 << 64) - 1 for index in range(count) for word in _words(records[index])]
         return np.array(flat, np.uint64).view(np.int64).reshape(count, -1 if count else _size(records.shape))
     return records[:count].view(np.int64).reshape(count, records.dtype.itemsize // 8)
+
+
+def fill(records: NDArray[np.void] | Objects, words: NDArray[np.int64]) -> None:
+    """Write an array (count, words), as `words` gives it, into the first records."""
+    if not isinstance(records, Objects):
+        records[: len(words)].view(words.dtype).reshape(words.shape)[:] = words
+        return
+    for index, row in enumerate(words.tolist()):
+        left = iter(row)
+        if any(row):
+            _set_words(records[index], left)
+
+
+def _set_words(record: Any, left: Iterator[int]) -> None:  # noqa: ANN401
+    for name in record.__slots__:
+        part = getattr(record, name)
+        if isinstance(part, list):
+            for way in part:
+                _set_words(way, left)
+        else:
+            setattr(record, name, next(left) & (1 << 64) - 1)
 
 
 def _dtype(shape: Shape) -> np.dtype[np.void]:

@@ -9,6 +9,8 @@ from zoneguard.net.address import MASK64
 from zoneguard.net.flow import CaptureCoverage, Claim, ClaimKind, Tunnel, TunnelEnds
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from zoneguard.capture.layout import Tables
 
 MOST_CLAIMS = 100_000
@@ -55,6 +57,14 @@ class Claims:
             else:
                 self.lost += 1
         z[layout.Z_CLAIMS] = 0
+
+    def items(self) -> Iterable[tuple[tuple[int, ...], list[int]]]:
+        """Give what is known of each claim: its key, and when, how often and where it was seen."""
+        return self._seen.items()
+
+    def restore(self, seen: dict[tuple[int, ...], list[int]]) -> None:
+        """Take up what `items` gave."""
+        self._seen = seen
 
     def all(self) -> list[Claim]:
         """Give who claimed what, in the order of first sight."""

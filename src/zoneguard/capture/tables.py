@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import secrets
+import sys
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from zoneguard.capture import kernels, layout, records
@@ -13,7 +15,7 @@ from zoneguard.capture.reading import CHUNK, Reading, Walk, fill
 from zoneguard.capture.seen import Claims, covered, opened_tunnels
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -23,7 +25,32 @@ if TYPE_CHECKING:
     from zoneguard.net.flow import CaptureCoverage, Claim, TunnelEnds
 
 FIRST_ROWS = 1 << 12
+LEAST_ROWS = 1 << 12  # of an endless input: room for a round of the kernel, and something to choose from
+LEAST_SWEEP = 1 << 13  # rows looked at when flows are expired
 BLOCK = 1 << 15  # rows handed on at once; with all that is made of them about 20 MB
+
+
+_SECOND = 1_000_000_000
+_NEVER = 0
+JUMP = 60_000_000_000  # ns; a clock that goes on by more between two sweeps has been put forward, or slept
+SOONEST = 100_000_000  # ns between two sweeps
+TURN = 8_000_000_000  # ns in which every row is looked at
+HOLD = 600_000_000_000  # ns; after that, flows that stand get so long to be heard of again
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """Seconds after which flows of an endless input are handed on.
+
+    `light`: silence of an attempt or a closed connection. Twice the longest life of a segment (RFC 9293
+    section 3.4.2 says two minutes, systems use one or less), and more than any gap between retried SYNs
+    of the first minute. `active`: age at which a flow that goes on is handed on piece by piece; 0: never.
+    """
+
+    idle_tcp: int = layout.IDLE_TCP
+    idle_other: int = layout.IDLE_OTHER
+    light: int = 60
+    active: int = 1800
 
 
 class Meter:
@@ -32,6 +59,10 @@ class Meter:
     `emit` receives blocks of finished rows, shape (n, ROW_STRIDE), as they come and at `finish`.
     `most_rows` bounds the live flows in memory; when they are reached, all go to `spill`, which joins
     the pieces at the end, so that the result is the same as with room for everything.
+
+    An input without end has `timeouts` instead: what `expire` finds too old is handed on, and when the table
+    is full an eighth of it is, attempts and closed connections first. Nothing goes to the disk; `evicted` and
+    `forgotten` count what had to leave.
     """
 
     def __init__(
@@ -45,12 +76,14 @@ class Meter:
         idle_tcp: int = layout.IDLE_TCP,
         idle_other: int = layout.IDLE_OTHER,
         active: int = 0,
+        timeouts: Timeouts | None = None,
     ) -> None:
         self.compiled = compiled
         self.kernel = kernels.load(compiled=compiled)
         self.emit = emit
         self.spill = spill
-        self.most_rows = most_rows
+        self.timeouts = timeouts
+        self.most_rows = max(most_rows, LEAST_ROWS) if timeouts is not None else most_rows
         self.dropped = 0
         self.spills = 0
         self.claims = Claims()
@@ -118,11 +151,14 @@ class Meter:
             walk.base += used
             got = source.read_into(view[rest : rest + CHUNK]) if rest + CHUNK <= len(view) else 0
             progress(source.raw.tell() if source.size else walk.base, int(z[layout.N_PACKETS]))
+            if self.timeouts is not None and z[layout.Z_NOW] - z[layout.Z_SWEPT] >= _SECOND:
+                self.expire(int(z[layout.Z_NOW]))
             at, have = 0, rest + got
             if got == 0:
                 if rest:
                     reading.faults.append(cut_off(source.name, walk.base, int(z[layout.Z_FRAME])))
                 break
+        self.claims.drain(self.t)  # they are told to be of the input that is read
         self.dropped += walk.dropped
         if source.fault is not None:
             reading.faults.append(source.fault)
@@ -131,12 +167,111 @@ class Meter:
             reading.first_seen, reading.last_seen = int(z[layout.Z_FIRST_TIME]), int(z[layout.Z_NOW])
         return reading
 
+    def take(self, words: layout.Octets, begin: int, end: int) -> bool:
+        """Meter the whole records in `words[begin:end]`, of the format that the scalars tell.
+
+        Gives False when a record cannot be; what came before it was metered.
+        """
+        self.t.scalars[layout.Z_POSITION] = begin
+        return self._run(words, end) == layout.MORE
+
+    def expire(self, now: int) -> None:
+        """Hand on flows that are too old at `now` (ns since 1970), as the timeouts of this meter say.
+
+        Each call looks at as much of the table as the time since the last one demands: all of it in eight
+        seconds, so that a flow is handed on that much too late at most, and nothing within a tenth of a second,
+        so that it may be called at every turn. A clock that jumps ends no conversation: put forward, flows that
+        stand get ten minutes to be heard of; put back, they are handed on as pieces.
+        """
+        z, timeouts = self.t.scalars, self._timeouts()
+        passed = now - int(z[layout.Z_SWEPT])
+        if 0 <= passed < SOONEST:
+            return
+        if z[layout.Z_SWEPT] and passed > JUMP:
+            z[layout.Z_HOLD] = now + HOLD
+        z[layout.Z_SWEPT] = now
+        held = now < z[layout.Z_HOLD]
+        self._sweep(
+            now,
+            light=now - timeouts.light * _SECOND,
+            tcp=_NEVER if held else now - timeouts.idle_tcp * _SECOND,
+            other=_NEVER if held else now - timeouts.idle_other * _SECOND,
+            active=now - timeouts.active * _SECOND if timeouts.active else _NEVER,
+            budget=max(LEAST_SWEEP, int(z[layout.Z_ROWS]) * min(max(passed, 0), TURN) // TURN),
+        )
+
+    def cut(self, now: int) -> None:
+        """Hand on all live flows as they stand; those that go on do so as further pieces, with who opened them."""
+        rows = int(self.t.scalars[layout.Z_ROWS])
+        self._sweep(now, light=_NEVER, tcp=_NEVER, other=_NEVER, active=layout.FURTHEST, budget=rows)
+
+    def live(self) -> Iterator[NDArray[np.int64]]:
+        """Yield blocks of what live flows hold that was not handed on yet, as they stand; they stay in the table."""
+        rows = self._live_rows()
+        for first in range(0, len(rows), BLOCK):
+            block = rows[first : first + BLOCK]
+            held = (block[:, layout.R_A_PACKETS] > 0) | (block[:, layout.R_B_PACKETS] > 0)
+            yield block[held | (block[:, layout.R_COPIES] > 0)]
+
+    def checkpoint(self) -> bytes:
+        """Give the whole state, to go on from in another process; what is finished is handed on before.
+
+        With it that process says of the rest of the traffic what this one would have said. 1 MB, and 192 octets
+        a live flow. Not for a meter that has spilled to the disk.
+        """
+        from zoneguard.capture import checkpoint
+
+        self._drain_done()
+        self.claims.drain(self.t)
+        return checkpoint.freeze(self)
+
+    def restore(self, state: bytes) -> None:
+        """Take up, in a meter that has seen nothing, what `checkpoint` gave.
+
+        Timeouts, bounds and overlap domains are this meter's own. Raises InputRefusedError, and is as it was,
+        when the state is damaged or of another version.
+        """
+        from zoneguard.capture import checkpoint
+
+        found = checkpoint.thaw(state)
+        checkpoint.fill(self, found)
+        rows = found["rows"]
+        while self.rows_now < min(len(rows) + layout.MOST_NEW, self._bound()):
+            self._grow()
+        room = self.rows_now - layout.MOST_NEW
+        if len(rows) > room:  # the bound is lower than it was
+            rows = rows[rows[:, layout.R_LAST].argsort(kind="stable")]
+            self.emit(rows[: len(rows) - room])
+            self.t.scalars[layout.N_EVICTED] += len(rows) - room
+            self.t.scalars[layout.N_FORGOTTEN] += len(rows) - room
+            rows = rows[len(rows) - room :]
+        records.fill(self.t.rows, rows)
+        self.t.scalars[layout.Z_ROWS] = len(rows)
+        self._clear_slots(len(self.t.slots))
+        self.kernel.index_rows(self.t)
+
+    @property
+    def evicted(self) -> int:
+        """Count the flows that were handed on before their time, since the table was full."""
+        return int(self.t.scalars[layout.N_EVICTED])
+
+    @property
+    def forgotten(self) -> int:
+        """Count those among the evicted that were conversations: should they go on, their opener is unknown."""
+        return int(self.t.scalars[layout.N_FORGOTTEN])
+
     def finish(self) -> None:
         """Hand on every flow that is still live, and the fragments that still wait."""
         self.t.scalars[layout.Z_FORMAT] = layout.FORMAT_END
         self._run(self._no_bytes(), 0)
         self._drain_done()
         self.claims.drain(self.t)
+        if self.timeouts is not None:
+            # By the sweep, which knows what has been handed on already.
+            rows_left = int(self.t.scalars[layout.Z_ROWS])
+            self._sweep(
+                layout.FURTHEST, light=0, tcp=layout.FURTHEST, other=layout.FURTHEST, budget=rows_left
+            )
         self._clear_slots(0)
         rows = self._live_rows()
         target = self.emit if self.spill is None or not self.spills else self.spill
@@ -195,7 +330,9 @@ class Meter:
             self.claims.drain(self.t)
         elif reason == layout.DONE_FULL:
             self._drain_done()
-        elif self.rows_now < self.most_rows or self.spill is None:
+        elif self.timeouts is not None and self.rows_now >= self.most_rows:
+            self._evict()
+        elif self.spill is None or self.rows_now < self.most_rows:
             self._grow()
         else:
             self._drain_done()  # before the live ones: pieces of a flow go to the disk in their order
@@ -207,7 +344,7 @@ class Meter:
 
     def _grow(self) -> None:
         # Up to the bound and no further: a bound a little above a power of two would else be twice exceeded.
-        self.rows_now = 2 * self.rows_now if self.spill is None else min(2 * self.rows_now, self.most_rows)
+        self.rows_now = min(2 * self.rows_now, self._bound())
         if len(self.t.rows) < self.rows_now:
             rows = self._records(layout.FLOW_SHAPE, self.rows_now)
             if isinstance(rows, records.Objects):
@@ -218,6 +355,49 @@ class Meter:
         self.t.scalars[layout.Z_LIMIT] = self.rows_now
         self._clear_slots(2 << (self.rows_now - 1).bit_length())  # a power of two, at most half full
         self.kernel.index_rows(self.t)
+
+    def _bound(self) -> int:
+        bounded = self.spill is not None or self.timeouts is not None
+        return self.most_rows if bounded else sys.maxsize
+
+    def _evict(self) -> None:
+        """Hand on the eighth of the table that has been silent longest, attempts and closed ones first."""
+        import numpy as np
+
+        from zoneguard.capture import flows
+
+        rows = self._live_rows()
+        wanted = max(len(rows) // 8, layout.MOST_NEW)
+        last, light = rows[:, layout.R_LAST], flows.light(rows)
+        calm = last[light]
+        now = int(last.max()) + 1
+        if len(calm) >= wanted:
+            limits = int(np.partition(calm, wanted - 1)[wanted - 1]) + 1, 0
+        else:
+            wanted -= len(calm)
+            limits = layout.FURTHEST, int(np.partition(last[~light], wanted - 1)[wanted - 1]) + 1
+        before, held = len(rows), int((~light).sum())
+        del rows, last
+        self._sweep(now, light=limits[0], tcp=limits[1], other=limits[1], budget=before)
+        left = self._live_rows()
+        self.t.scalars[layout.N_EVICTED] += before - len(left)
+        self.t.scalars[layout.N_FORGOTTEN] += held - int((~flows.light(left)).sum())
+
+    def _sweep(
+        self, now: int, *, light: int, tcp: int, other: int, active: int = _NEVER, budget: int
+    ) -> None:
+        z = self.t.scalars
+        if budget >= z[layout.Z_ROWS]:
+            z[layout.Z_CURSOR] = 0  # a row moves to the place of one that leaves: only so is each looked at
+        ahead = min(now + JUMP, layout.FURTHEST)
+        while budget:
+            budget = self.kernel.sweep(self.t, now, ahead, light, tcp, other, active, budget)
+            self._drain_done()
+
+    def _timeouts(self) -> Timeouts:
+        if self.timeouts is None:
+            raise ValueError("Flows expire only in a meter that has timeouts.")
+        return self.timeouts
 
     def _clear_slots(self, size: int) -> None:
         self.t = self.t._replace(slots=self._words(size))
@@ -262,7 +442,7 @@ class Meter:
         }
         tables: dict[str, Any] = {name: self._words(size) for name, size in flat.items()}
         tables |= {name: self._records(shape, count) for name, (shape, count) in shaped.items()}
-        if self.compiled and self.spill is not None:
+        if self.compiled and (self.spill is not None or self.timeouts is not None):
             from zoneguard.capture.pages import Pages
 
             # As many as may ever be needed: the system gives zeroed pages when they are first written, so only

@@ -62,7 +62,7 @@ class Formatter(click.HelpFormatter):
         first = min(max(cells(term) for term, _ in rows), col_max) + col_spacing
         indent = " " * self.current_indent
         for term, meaning in rows:
-            lines = wrap(meaning, max(self.width - first - self.current_indent, 20))
+            lines = list(wrap(meaning, max(self.width - first - self.current_indent, 20)))
             if cells(term) > first - col_spacing:
                 self.write(f"{indent}{term}\n")
             else:

@@ -145,6 +145,13 @@ def _kept_message(kept: Kept) -> Text:
 
 
 def _notes(compared: Compared) -> Iterator[Text]:
+    for device in compared.difference.unplaced:
+        yield Text(
+            ja=f"{device} では、異なる領域につながる2つのインターフェイスが分からず、比べられません。zones.yaml の devices に"
+            "書いてください。",
+            en=f"{device} cannot be compared, since no two of its interfaces are known to lead to different zones; say so"
+            " under devices in zones.yaml.",
+        )
     for device in compared.difference.only_before:
         yield Text(
             ja=f"{device} は変更前にだけあり、比べていません。",
@@ -156,9 +163,4 @@ def _notes(compared: Compared) -> Iterator[Text]:
             en=f"{device} is there after the change only, and was not compared; see to it with `check`.",
         )
     for one in (*compared.before, *compared.after):
-        for fault in one.result.faults:
-            place = fault.place
-            yield Text(
-                ja=f"{place.file}:{place.line} {fault.message.ja}",
-                en=f"{place.file}:{place.line} {fault.message.en}",
-            )
+        yield from one.doubts()

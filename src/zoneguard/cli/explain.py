@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from zoneguard.net.address import Address
     from zoneguard.policy.model import AllowedFlow, Policy
     from zoneguard.policy.verdict import Decision, Packet
+    from zoneguard.text import Lang
 
 
 @command(
@@ -91,7 +92,7 @@ def explain(
     vlan: int,
     policy_path: Path | None,
 ) -> None:
-    """Say zones, decision, the flow that allows or comes nearest, and what does not fit; exit 1 if forbidden."""
+    """Say zones, decision, the flow that allows or comes nearest, and what does not fit; exit 1 if forbidden, 4 if open."""
     from zoneguard import api
     from zoneguard.api.explaining import Asked, Explainer
     from zoneguard.policy.load import load_policy
@@ -100,7 +101,7 @@ def explain(
 
     lang = ctx.ensure_object(Options).lang
     if packets is not None:
-        ctx.exit(int(_table(packets, exports, policy_path)))
+        ctx.exit(int(_table(packets, exports, policy_path, lang)))
     if src is None or dst is None:
         raise UsageError(
             Text(
@@ -134,31 +135,41 @@ def explain(
         told.append(_declared(flow, allows=ruling.decision is Decision.ALLOWED))
         if ruling.decision in VIOLATIONS:
             told += _misfits(flow, packet)
-    if exports:
+    read = api.read_exports(exports, policy) if exports else ()
+    doubtful = any(one.is_inconclusive for one in read)
+    if read:
         asked = Asked(source=orig, destination=resp, protocol=protocol, dport=dport, ingress=ingress)
-        told += _devices(Explainer(policy, api.read_exports(exports, policy)).answer(asked))
-    for sentence in told:
+        answer = Explainer(policy, read).answer(asked)
+        doubtful |= any(one.trace.verdict is None for one in answer.devices)
+        told += _devices(answer)
+    for sentence in (*told, *(doubt for one in read for doubt in one.doubts())):
         click.echo(harmless(sentence.in_(lang)))
     if ruling.decision in VIOLATIONS:
         ctx.exit(int(ExitCode.FINDINGS))
-    if ruling.decision is Decision.UNKNOWN:
+    if ruling.decision is Decision.UNKNOWN or doubtful:
         ctx.exit(int(ExitCode.INCONCLUSIVE))
 
 
-def _table(packets: Path, exports: tuple[str, ...], policy_path: Path | None) -> ExitCode:
-    """Answer a table of packets; 1 when one of them fares otherwise than its row expects, 4 when that is open."""
+def _table(packets: Path, exports: tuple[str, ...], policy_path: Path | None, lang: Lang) -> ExitCode:
+    """Answer a table of packets; 1 when one of them fares otherwise than its row expects, 4 when that is open.
+
+    What was not understood of the exports goes to the error output: the answer is a table for programs.
+    """
     from zoneguard import api
     from zoneguard.api.explaining import Explainer, agrees, read_packets, table
     from zoneguard.policy.load import load_policy
 
     policy = load_policy(policy_path or api.discover_policy())
-    explainer = Explainer(policy, api.read_exports(exports, policy) if exports else ())
+    read = api.read_exports(exports, policy) if exports else ()
+    explainer = Explainer(policy, read)
     answers = [explainer.answer(asked) for asked in read_packets(packets)]
     click.echo(table(answers), nl=False)
+    for doubt in (doubt for one in read for doubt in one.doubts()):
+        click.echo(harmless(doubt.in_(lang)), err=True)
     against = [one for one in answers if not agrees(one)]
     if any(one.permitted is not None for one in against):
         return ExitCode.FINDINGS
-    return ExitCode.INCONCLUSIVE if against else ExitCode.CLEAN
+    return ExitCode.INCONCLUSIVE if against or any(one.is_inconclusive for one in read) else ExitCode.CLEAN
 
 
 def _devices(answer: Answer) -> Iterator[Text]:

@@ -53,6 +53,10 @@ COMMANDS: dict[str, Text] = {
         en="Lint, show or make a policy (zones.yaml).",
     ),
     "rules": Text(ja="検査規則の一覧と説明です。", en="List and explain the rules."),
+    "sensor": Text(
+        ja="ミラーポートで常時監視するセンサーです。",
+        en="The daemon on a mirror port.",
+    ),
     "warmup": Text(
         ja="解析エンジンを先にコンパイルしておきます。", en="Compile the capture engine ahead of time."
     ),

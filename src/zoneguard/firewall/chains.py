@@ -169,7 +169,8 @@ class _Laying(Generic[End]):
                 continue
             if rule.way is Way.LOG:
                 # A rate limit keeps some packets out of the log, not the line.
-                self.logged.extend(replace(one, unknown=()) for one in found[:LOGGED])
+                kept = (replace(one, unknown=()) for one in found[:LOGGED])
+                self.logged.extend(one for one in kept if one not in self.logged)
             elif rule.way is Way.RETURN:
                 left = self._leave(state, rule, found, region, at)
                 if left is None:

@@ -167,8 +167,13 @@ def covers(outer: Match, inner: Match) -> bool:
 
 def _all_within(inner: tuple[Service, ...], outer: tuple[Service, ...]) -> bool:
     """Tell whether every box lies in the other union; no is the answer where that is too long to find out."""
-    few = len(inner) * len(outer) <= MOST_SERVICES
-    return inner == outer or (few and not subtract_services(inner, outer))
+    if inner == outer:
+        return True
+    if len(inner) * len(outer) > MOST_SERVICES:
+        return False
+    # Box by box first: it answers most questions at a tenth of the cost of taking boxes apart.
+    loose = [box for box in inner if not any(intersect_services(box, one) == box for one in outer)]
+    return not loose or (len(outer) > 1 and not subtract_services(loose, outer))
 
 
 def without(spans: Spans) -> Spans:

@@ -106,6 +106,7 @@ class Filter:
     ingress: frozenset[str] | None = None
     egress: frozenset[str] | None = None
     stateful: bool = True  # replies to what was permitted need no line
+    tells_replies: bool = False  # they need one, but never pass for a packet that opens a connection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +147,11 @@ Step: TypeAlias = Filter | Rewrite
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interface:
-    """An interface of the device, physical or logical, by the name that lines use."""
+    """An interface of the device, physical or logical, by the name that lines use.
+
+    `stands_for_others`: its name ends in `*`, and it is every interface whose name begins so and that is not
+    listed itself.
+    """
 
     name: str
     zone: str | None = None  # the device's own zone or security zone
@@ -156,6 +161,7 @@ class Interface:
     enabled: bool = True
     description: str = ""
     place: Place | None = None
+    stands_for_others: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -176,6 +176,7 @@ class Host:
                 networks=tuple(self.networks.get(name, ())),
                 enabled=name not in self.down,
                 place=self.places.get(name),
+                stands_for_others=name.endswith("*"),
             )
             for name in sorted(names.everything() | self.networks.keys())
         )
@@ -187,15 +188,6 @@ _LINK = re.compile(
 _ADDRESS = re.compile(r"\s+inet6? (?P<address>[0-9a-fA-F.:]+/\d+)\s")
 _LINK_DETAIL = re.compile(r"\s+(?:link/|valid_lft |altname |inet6? )")
 _ROUTE = re.compile(r"(?:default|[0-9a-fA-F.:]+(?:/\d+)?) (?:via|dev) \S+")
-
-
-def known_as(name: str, interfaces: Iterable[Interface]) -> str:
-    """Give the name by which a ruleset knows an interface: its own, or the longest that stands for it."""
-    names = {one.name for one in interfaces}
-    if name in names:
-        return name
-    standing = [one for one in names if one.endswith("*") and name.startswith(one[:-1])]
-    return max(standing, key=len, default=name)
 
 
 def device_of(file: str) -> str:

@@ -15,10 +15,11 @@ from zoneguard.net.translation import Translation as Moved
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from zoneguard.firewall.model import Line, Match, Ruleset, Translation
-    from zoneguard.net.service import Service, ServiceUniverse
+    from zoneguard.firewall.model import Interface, Line, Match, Ruleset, Translation
+    from zoneguard.net.service import Service
     from zoneguard.net.spans import Spans
     from zoneguard.net.translation import Translated
+    from zoneguard.net.universe import ServiceUniverse
 
 
 class Decision(NamedTuple):
@@ -76,9 +77,12 @@ class Permitter:
 
     def filters(self, ingress: str | None, egress: str | None) -> list[Filter]:
         """Give the filters that stand in the way from one interface to another."""
-        return [
-            step for step in self.ruleset.steps if isinstance(step, Filter) and applies(step, ingress, egress)
-        ]
+        path = self.known((ingress, egress))
+        return [step for step in self.ruleset.steps if isinstance(step, Filter) and applies(step, *path)]
+
+    def known(self, path: tuple[str | None, str | None]) -> tuple[str | None, str | None]:
+        """Give a pair of interfaces by the names that the lines use."""
+        return known_as(path[0], self.ruleset.interfaces), known_as(path[1], self.ruleset.interfaces)
 
     def passages(
         self,
@@ -98,6 +102,7 @@ class Permitter:
         """
         if not self.ruleset.forwards:
             return
+        ingress, egress = self.known((ingress, egress))
         for sure in (True, False) if self._has_unknown() else (True,):
             pending = [Passage(product, product, (), (), sure=True)]
             steps = [
@@ -215,6 +220,17 @@ class Permitter:
                 for made in [_moved(one, part, move)]
             ]
         yield from pending
+
+
+def known_as(name: str | None, interfaces: Iterable[Interface]) -> str | None:
+    """Give the name by which a ruleset knows an interface: its own, or the longest that stands for it."""
+    standing = []
+    for one in interfaces:
+        if name is None or one.name == name:
+            return name
+        if one.stands_for_others and name.startswith(one.name[:-1]):
+            standing.append(one.name)
+    return max(standing, key=len, default=name)
 
 
 def applies(step: Filter, ingress: str | None, egress: str | None) -> bool:

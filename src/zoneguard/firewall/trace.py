@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from zoneguard.firewall.model import Action, Filter
-from zoneguard.firewall.permit import applies, meets
+from zoneguard.firewall.permit import applies, known_as, meets
 from zoneguard.net.spans import spans_within
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ class Trace:
 
 def trace(ruleset: Ruleset, probe: Probe, ingress: str | None, egress: str | None) -> Trace:
     """Follow one packet through a ruleset until a filter denies it."""
+    ingress, egress = known_as(ingress, ruleset.interfaces), known_as(egress, ruleset.interfaces)
     steps: list[Passed] = []
     translations: list[Translation] = []
     sure = True

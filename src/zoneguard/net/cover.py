@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from zoneguard.net.address import Span
-    from zoneguard.net.service import Service, ServiceUniverse
+    from zoneguard.net.service import Service
     from zoneguard.net.spans import Spans
+    from zoneguard.net.universe import ServiceUniverse
 
 
 Corner: TypeAlias = tuple[int, int, int]  # places of a source, a destination and a service in a grid

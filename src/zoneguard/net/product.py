@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from zoneguard.net.service import ConnectionState, Point, Service, bits_of
 from zoneguard.net.spans import Spans, intersect_spans, spans_size, spans_within, subtract_spans
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from zoneguard.net.service import ServiceSet, ServiceUniverse
-
-UNUSED_PORT = 49152  # the first of the dynamic ports of RFC 6335: what a client's own port looks like
+    from zoneguard.net.service import Point
+    from zoneguard.net.universe import ServiceSet, ServiceUniverse
 
 
 class Product(NamedTuple):
@@ -114,26 +112,4 @@ def example_of(product: Product, universe: ServiceUniverse) -> Probe:
     New connections, TCP with SYN, and the first dynamic source port (49152) are preferred where the product
     leaves the choice.
     """
-    boxes = [universe.atoms[at] for at in bits_of(product.services)]
-    return Probe(product.source[0][0], product.destination[0][0], _point_of(min(boxes, key=_oddness)))
-
-
-def _oddness(box: Service) -> tuple[bool, bool, bool, int]:
-    return (
-        not box.states & ConnectionState.NEW,
-        not box.sport[0] <= UNUSED_PORT <= box.sport[1],
-        not box.protocol[0] <= 6 <= box.protocol[1],
-        box.dport[0],
-    )
-
-
-def _point_of(box: Service) -> Point:
-    opening = 0x02 if box.protocol[0] <= 6 <= box.protocol[1] else 0
-    protocol = 6 if opening else box.protocol[0]
-    return Point(
-        protocol=protocol,
-        sport=UNUSED_PORT if box.sport[0] <= UNUSED_PORT <= box.sport[1] else box.sport[0],
-        dport=box.dport[0],
-        flags=opening if box.flags >> opening & 1 else (box.flags & -box.flags).bit_length() - 1,
-        state=box.states & -box.states,
-    )
+    return Probe(product.source[0][0], product.destination[0][0], universe.example(product.services))

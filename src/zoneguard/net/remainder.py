@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from zoneguard.net.service import bits_of
 from zoneguard.net.spans import spans_from, subtract_spans
 from zoneguard.net.stretches import AddressField, ServiceField
+from zoneguard.net.universe import bits_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from zoneguard.net.product import Product
-    from zoneguard.net.service import ServiceSet
     from zoneguard.net.spans import Spans
     from zoneguard.net.stretches import Entries
+    from zoneguard.net.universe import ServiceSet
 
 TRIED = 8  # entries up to which a division is not worth trying all three ways
 PRUNED_COVER = 256  # a cover of more entries is told as found: pruning asks once per entry

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from zoneguard.net.product import Probe, Product, intersect
 from zoneguard.net.remainder import Remainder
-from zoneguard.net.service import bits_of
+from zoneguard.net.universe import bits_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from zoneguard.net.service import ServiceUniverse
     from zoneguard.net.stretches import Entries
+    from zoneguard.net.universe import ServiceUniverse
 
 
 class Action(StrEnum):
@@ -168,15 +168,18 @@ class RuleList:
     def only_may_be_permitted_within(
         self, product: Product, *, excluding: RuleList | None = None
     ) -> Iterator[Decided]:
-        """Yield what is permitted in some resolution and not in every one."""
-        if self._exact == self._all:
-            return
-        for may in self.permitted_within(product, reading=Reading.MAY, excluding=excluding):
-            sure = [
-                Line(action=Action.DENY, exact=(one.product,)) for one in self.permitted_within(may.product)
-            ]
-            for rest in RuleList(sure, self.universe).unmatched(may.product):
-                yield Decided(rest, may.line)
+        """Yield what is permitted in some resolution and not in every one: only what an unsure line could match."""
+        unsure = self._all & ~self._exact
+        for entry in bits_of(unsure & self._index.meeting(product)):
+            here = intersect(self._products[entry], product)
+            for part in self._index.rest_of(here, unsure & ((1 << entry) - 1)):
+                for may in self.permitted_within(part, reading=Reading.MAY, excluding=excluding):
+                    sure = [
+                        Line(action=Action.DENY, exact=(one.product,))
+                        for one in self.permitted_within(may.product)
+                    ]
+                    for rest in RuleList(sure, self.universe).unmatched(may.product):
+                        yield Decided(rest, may.line)
 
     def unmatched(self, product: Product) -> Iterator[Product]:
         """Yield disjoint products of what no line surely matches within a product."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import TYPE_CHECKING, TypeAlias
 
-from zoneguard.net.service import bits_of
 from zoneguard.net.spans import spans_meet, spans_within
+from zoneguard.net.universe import bits_of, mask_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from zoneguard.net.service import ServiceSet
     from zoneguard.net.spans import Spans
+    from zoneguard.net.universe import ServiceSet
 
 Entries: TypeAlias = int  # bit i: entry i of one rule list
 
@@ -249,10 +249,7 @@ def _union_of(leaves: Sequence[Sequence[int]]) -> Entries:
         for entry in entries:
             found |= 1 << entry
         return found
-    octets = bytearray((max(entries) >> 3) + 1)
-    for entry in entries:
-        octets[entry >> 3] |= 1 << (entry & 7)
-    return int.from_bytes(octets, "little")
+    return mask_of(entries)
 
 
 def _union_tree(leaves: Sequence[Sequence[int]], step: int) -> list[Entries]:

@@ -7,14 +7,15 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from zoneguard.net.product import Product, intersect
-from zoneguard.net.service import Service, bits_of
+from zoneguard.net.service import Service
 from zoneguard.net.spans import ANYWHERE, Spans, intersect_spans, spans_from
+from zoneguard.net.universe import bits_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from zoneguard.net.address import Span
-    from zoneguard.net.service import ServiceSet, ServiceUniverse
+    from zoneguard.net.universe import ServiceSet, ServiceUniverse
 
 
 class Side(StrEnum):

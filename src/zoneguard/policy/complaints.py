@@ -1,10 +1,10 @@
-"""What is wrong with the shape of a policy file, in sentences: pydantic's errors with place and way out."""
+"""What is wrong with the shape of a YAML file, in sentences: pydantic's errors with place and way out."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
-from zoneguard.policy.document import Document, Shape
+from zoneguard.policy.document import Shape
 from zoneguard.policy.values import FAULT, suggest
 from zoneguard.policy.yamltext import located
 
@@ -30,12 +30,14 @@ _EXPECTED = {
 }
 
 
-def complaints(error: ValidationError, source: Source) -> list[tuple[tuple[int, int], Text]]:
-    """Tell every shape error, with (line, column) to sort by."""
+def complaints(
+    error: ValidationError, source: Source, document: type[Shape]
+) -> list[tuple[tuple[int, int], Text]]:
+    """Tell every error against the shape of a whole file, with (line, column) to sort by."""
     details = error.errors(include_url=False)
     above = {path_of(detail)[:depth] for detail in details for depth in range(len(detail["loc"]))}
     return [
-        _complaint(detail, source)
+        _complaint(detail, source, document)
         for detail in details
         # a list is short because of an item that is complained of already
         if detail["type"] != "too_short" or path_of(detail) not in above
@@ -47,23 +49,23 @@ def path_of(detail: ErrorDetails) -> tuple[str | int, ...]:
     return tuple(step for step in detail["loc"] if step != "[key]")
 
 
-def _complaint(detail: ErrorDetails, source: Source) -> tuple[tuple[int, int], Text]:
+def _complaint(detail: ErrorDetails, source: Source, document: type[Shape]) -> tuple[tuple[int, int], Text]:
     path = path_of(detail)
     on_key = detail["type"] == "extra_forbidden" or detail["loc"][-1:] == ("[key]",)
     place = source.place_of_key(path) if on_key else source.place(path)
-    ja, en = _sentence(detail, path)
+    ja, en = _sentence(detail, path, document)
     return (place.line, place.column), located(place, ja=ja, en=en)
 
 
-def _sentence(detail: ErrorDetails, path: tuple[str | int, ...]) -> tuple[str, str]:
+def _sentence(detail: ErrorDetails, path: tuple[str | int, ...], document: type[Shape]) -> tuple[str, str]:
     kind, context = detail["type"], detail.get("ctx", {})
-    where = ".".join(map(str, path)) or "zones.yaml"
+    where = ".".join(map(str, path)) or document.file_name
     if kind == FAULT:
         return str(context["ja"]), str(context["en"])
     if kind == "extra_forbidden":
-        return _unknown_key(path)
+        return _unknown_key(path, document)
     if kind == "missing" and path and isinstance(path[-1], str):
-        above = ".".join(map(str, path[:-1])) or "zones.yaml"
+        above = ".".join(map(str, path[:-1])) or document.file_name
         return (
             f"{above} に必須のキー「{path[-1]}」がありません。書き足してください",
             f"{above} lacks the key '{path[-1]}'; add it",
@@ -96,9 +98,9 @@ def _limit(kind: str, context: dict[str, Any], where: str) -> tuple[str, str] | 
             return None
 
 
-def _unknown_key(path: Sequence[str | int]) -> tuple[str, str]:
+def _unknown_key(path: Sequence[str | int], document: type[Shape]) -> tuple[str, str]:
     word = str(path[-1])
-    keys = _keys_at(path[:-1])
+    keys = _keys_at(path[:-1], document)
     near, listed = suggest(word, keys), ", ".join(keys)
     if near:
         return (
@@ -111,8 +113,8 @@ def _unknown_key(path: Sequence[str | int]) -> tuple[str, str]:
     )
 
 
-def _keys_at(path: Sequence[str | int]) -> list[str]:
-    shape: type[Shape] = Document
+def _keys_at(path: Sequence[str | int], document: type[Shape]) -> list[str]:
+    shape = document
     container = False  # the next step is an index or a name, not a key of `shape`
     for step in path:
         if container:

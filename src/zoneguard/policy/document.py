@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -20,6 +20,8 @@ class Shape(BaseModel):
     """What all parts share: no unknown keys, no silent conversions, no change afterwards."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, populate_by_name=True)
+
+    file_name: ClassVar[str] = "zones.yaml"  # of a whole file: what faults call it
 
 
 class TextShape(Shape):

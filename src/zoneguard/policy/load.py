@@ -5,26 +5,21 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
-
-from zoneguard.errors import InputRefusedError, why
+from zoneguard.errors import InputRefusedError
 from zoneguard.policy.check import check
-from zoneguard.policy.complaints import complaints, path_of
 from zoneguard.policy.document import Document
 from zoneguard.policy.resolve import resolve
-from zoneguard.policy.yamltext import located, read_yaml, without
-from zoneguard.text import Text
+from zoneguard.policy.shaping import file_bytes, shape
+from zoneguard.policy.yamltext import located, read_yaml
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from zoneguard.policy.check import Found
     from zoneguard.policy.model import Policy
     from zoneguard.policy.yamltext import Source
 
 FILE_NAME = "zones.yaml"
 
-_ROUNDS = 4  # how often the unreadable is set aside to look for mistakes in the rest
 _WHOLE_ROWS = {"zones", "gateways", "flows", "sensors", "devices", "noise", "waivers", "separations"}
 _STAND_INS = {"version": 1, "organization": {"ja": "—", "en": "-"}, "model": "custom"}
 
@@ -34,17 +29,7 @@ def load_policy(path: Path) -> Policy:
 
     Raises InputRefusedError with all mistakes, in the order of the file.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        reason = why(error)
-        raise InputRefusedError(
-            Text(
-                ja=f"{path}: 開けません（{reason.ja}）。パスと権限を確認してください。",
-                en=f"{path}: cannot be opened ({reason.en}); check the path and its permissions.",
-            )
-        ) from None
-    return parse_policy(data, str(path))
+    return parse_policy(file_bytes(path), str(path))
 
 
 def parse_policy(data: bytes, file: str) -> Policy:
@@ -59,8 +44,10 @@ def parse_policy(data: bytes, file: str) -> Policy:
             )
         )
     names = {key: _names(source, key) for key in ("zones", "gateways", "sensors")}
-    document, rest, found, whole = _shape(source)
+    shaped = shape(source, Document, stand_ins=_STAND_INS, aside=_aside)
+    document, rest, found = shaped.document, shaped.rest, list(shaped.found)
     if document is not None:
+        whole = not any(path[:1] == ("zones",) for path in shaped.aside)
         found += check(document, rest, names, whole=whole)
     if found or document is None:
         ordered = sorted(found, key=lambda entry: entry[0])
@@ -75,27 +62,6 @@ def find_policy(start: Path) -> Path | None:
         (file for parent in (folder, *folder.parents) if (file := parent / FILE_NAME).is_file()),
         None,
     )
-
-
-def _shape(source: Source) -> tuple[Document | None, Source, list[Found], bool]:
-    """Validate, setting aside what is unreadable so that the rest can be checked too.
-
-    Gives the document, the source it was read from, the faults, and whether all zones are in it.
-    """
-    found: list[Found] = []
-    value, whole = source.value, True
-    for turn in range(_ROUNDS):
-        try:
-            return Document.model_validate(value), source, found, whole
-        except ValidationError as error:
-            if turn == 0:
-                found = complaints(error, source)
-            details = error.errors(include_url=False)
-            paths = {_aside(path_of(detail), detail["type"], turn) for detail in details}
-        whole = whole and not any(path[:1] == ("zones",) for path in paths)
-        source = without(source, [path for path in paths if path])
-        value = _STAND_INS | source.value
-    return None, source, found, whole
 
 
 def _aside(path: tuple[str | int, ...], kind: str, turn: int) -> tuple[str | int, ...]:

@@ -29,6 +29,7 @@ _MAC = re.compile(
     r"(?:[0-9a-f]{2}[:-]){5}[0-9a-f]{2}|(?:[0-9a-f]{4}\.){2}[0-9a-f]{4}", re.ASCII | re.IGNORECASE
 )
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+SPAN = "[1-9][0-9]{0,5}[smhdw]"  # as a pattern for JSON Schema
 _SPAN = re.compile(r"([1-9][0-9]{0,5})([smhdw])", re.ASCII)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
@@ -41,6 +42,12 @@ def fault(*, ja: str, en: str) -> PydanticCustomError:
 def suggest(word: str, known: Iterable[str]) -> str | None:
     """Find the known word that was probably meant."""
     return next(iter(get_close_matches(word[:200], sorted(known), n=1, cutoff=0.6)), None)
+
+
+def seconds_of(value: object) -> int | None:
+    """Read an interval such as 15m, 6h, 1d or 1w; None when it is none."""
+    match = _SPAN.fullmatch(value) if isinstance(value, str) else None
+    return int(match[1]) * _SECONDS[match[2]] if match else None
 
 
 def _text(value: object, what_ja: str, what_en: str) -> str:
@@ -96,13 +103,13 @@ def _date(value: object) -> date:
 
 def _span(value: object) -> int:
     text = _text(value, "間隔", "an interval")
-    match = _SPAN.fullmatch(text)
-    if match is None:
+    seconds = seconds_of(text)
+    if seconds is None:
         raise fault(
             ja=f"「{text}」は間隔ではありません。15m、6h、1d、1w のように書いてください",
             en=f"'{text}' is not an interval; write it like 15m, 6h, 1d or 1w",
         )
-    return int(match[1]) * _SECONDS[match[2]]
+    return seconds
 
 
 def _service(value: object) -> Service:
@@ -181,9 +188,7 @@ MacText = Annotated[
 DateText = Annotated[
     date, PlainValidator(_date), WithJsonSchema({"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}$"})
 ]
-SpanText = Annotated[
-    int, PlainValidator(_span), WithJsonSchema({"type": "string", "pattern": "^[1-9][0-9]{0,5}[smhdw]$"})
-]
+SpanText = Annotated[int, PlainValidator(_span), WithJsonSchema({"type": "string", "pattern": f"^{SPAN}$"})]
 ServiceText = Annotated[
     Service, PlainValidator(_service), WithJsonSchema({"type": "string", "pattern": services.PATTERN})
 ]

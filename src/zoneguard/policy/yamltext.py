@@ -71,8 +71,14 @@ class Source:
         return _place(self.file, node.start_mark)
 
 
-def read_yaml(data: bytes, file: str) -> Source:
-    """Read one YAML document.
+START = Text(
+    ja="`zoneguard policy init --model alpha` でひな形を作れます",
+    en="`zoneguard policy init --model alpha` writes one to start from",
+)
+
+
+def read_yaml(data: bytes, file: str, *, start: Text = START) -> Source:
+    """Read one YAML document; `start` says how to begin when it is empty.
 
     Raises InputRefusedError, with every fault that could be told apart.
     """
@@ -86,8 +92,8 @@ def read_yaml(data: bytes, file: str) -> Source:
         raise InputRefusedError(
             located(
                 Place(file=file, line=1, column=1),
-                ja="ファイルが空です。`zoneguard policy init --model alpha` でひな形を作れます",
-                en="the file is empty; `zoneguard policy init --model alpha` writes one to start from",
+                ja=f"ファイルが空です。{start.ja}",
+                en=f"the file is empty; {start.en}",
             )
         )
     walk = _Walk(file)
@@ -195,8 +201,8 @@ def _decode(data: bytes, file: str) -> str:
     if len(data) > MAX_BYTES:
         raise InputRefusedError(
             Text(
-                ja=f"{file}: {len(data):,}バイトあり、上限の{MAX_BYTES:,}バイトを超えています。ポリシーファイルか確認してください",
-                en=f"{file}: has {len(data):,} bytes, more than the {MAX_BYTES:,} allowed; is this the policy file?",
+                ja=f"{file}: {len(data):,}バイトあり、上限の{MAX_BYTES:,}バイトを超えています。ファイルの指定を確認してください",
+                en=f"{file}: has {len(data):,} bytes, more than the {MAX_BYTES:,} allowed; is this the right file?",
             )
         )
     try:
@@ -232,8 +238,8 @@ def _too_much(place: Place) -> Text:
     return located(
         place,
         ja=f"入れ子が{MAX_DEPTH}段、要素が{MAX_NODES:,}個、別名（*）が{MAX_ALIASES:,}個のいずれかを超えています。"
-        "ポリシーを平らに書き直してください",
-        en=f"more than {MAX_DEPTH} levels, {MAX_NODES:,} values or {MAX_ALIASES:,} aliases; write the policy flatter",
+        "入れ子を減らして書き直してください",
+        en=f"more than {MAX_DEPTH} levels, {MAX_NODES:,} values or {MAX_ALIASES:,} aliases; write it flatter",
     )
 
 

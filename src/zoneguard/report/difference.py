@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 SCHEMA = "zoneguard.diff/1"
 _INDENT = 4
+_MOST_OF_A_KIND = 100  # told one by one
 
 
 class Entry:
@@ -60,8 +61,8 @@ def lines(entries: Sequence[Entry], notes: Sequence[Text], *, lang: Lang, width:
         some = [one for one in entries if one.kind == kind]
         if not some:
             continue
-        yield f"{title.in_(lang)}: {len(some)}"
-        for number, one in enumerate(some, 1):
+        yield f"{title.in_(lang)}: {len(some):,}"
+        for number, one in enumerate(some[:_MOST_OF_A_KIND], 1):
             yield f"[{number}] {one.device}: {one.zones[0]} → {one.zones[1]}"
             for line in wrap(harmless(one.message.in_(lang)), width - _INDENT):
                 yield " " * _INDENT + line
@@ -70,6 +71,12 @@ def lines(entries: Sequence[Entry], notes: Sequence[Text], *, lang: Lang, width:
                     harmless(f"{_SIDES[side].in_(lang)} {file}:{number_of_line} {text}"), width - _INDENT
                 ):
                     yield " " * _INDENT + line
+        if len(some) > _MOST_OF_A_KIND:
+            more = len(some) - _MOST_OF_A_KIND
+            yield Text(
+                ja=f"ほかに {more:,} 件あります（すべて --format json にあります）。",
+                en=f"There are {more:,} more, all in --format json.",
+            ).in_(lang)
         yield ""
     for note in notes:
         yield from wrap(harmless(note.in_(lang)), width)

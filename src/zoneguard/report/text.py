@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from zoneguard.findings.finding import SEVERITY_ORDER, Verdict
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 PLAIN_WIDTH = 80
 WIDEST = 120
+_MOST_OF_A_RULE = 100  # findings of one rule and severity that are told one by one
 
 _STYLES = {
     "#": "bold",
@@ -162,15 +164,32 @@ def _findings(report: Report, width: int) -> Iterator[tuple[str, str]]:
         word = SEVERITIES[severity].in_(lang)
         title = Text(ja=f"重大度 {word}: {len(found):,} 件", en=f"{word}: {len(found):,}").in_(lang)
         yield from _heading(title)
+        of_rule: Counter[str] = Counter()
         for finding in found:
             number += 1
+            of_rule[finding.rule] += 1
+            if of_rule[finding.rule] > _MOST_OF_A_RULE:
+                continue
             if finding is not found[0]:
                 yield "", ""
             for index, line in enumerate(finding_lines(finding, number, lang=lang, zone=zone, width=width)):
                 yield severity.value if index == 0 else "", line
+        for rule, count in of_rule.items():
+            if count > _MOST_OF_A_RULE:
+                yield "", ""
+                yield from (
+                    ("", line) for line in wrap(_more(rule, count - _MOST_OF_A_RULE).in_(lang), width)
+                )
     if not told:
         yield from _heading(Text(ja="指摘", en="Findings").in_(lang))
         yield "", Text(ja="指摘はありません。", en="None.").in_(lang)
+
+
+def _more(rule: str, count: int) -> Text:
+    return Text(
+        ja=f"{rule} はほかに {count:,} 件あります（すべて --format json の報告にあります）。",
+        en=f"There are {count:,} more of {rule}, all in the report of --format json.",
+    )
 
 
 def _unverifiable(report: Report, width: int) -> Iterator[tuple[str, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 from itertools import pairwise
 
 # A line never begins with these, nor ends with those (kinsoku).
@@ -17,6 +18,7 @@ def cells(text: str) -> int:
     return len(text) if text.isascii() else sum(map(_cell, text))
 
 
+@lru_cache(maxsize=8192)
 def _cell(char: str) -> int:
     if unicodedata.combining(char) or unicodedata.category(char) in {"Mn", "Me", "Cf"}:
         return 0
@@ -33,19 +35,22 @@ def right(text: str, width: int) -> str:
     return " " * (width - cells(text)) + text
 
 
-def wrap(text: str, width: int) -> list[str]:
+@lru_cache(maxsize=4096)  # remedies and clauses come again with every finding of a rule
+def wrap(text: str, width: int) -> tuple[str, ...]:
     """Break a text into lines of a width: between words and between wide characters.
 
     A word that is wider than the line (a path, an address) stays whole: it must be copyable.
     """
-    lines, line = [], ""
+    lines, line, filled = [], "", 0
     for piece in _unbreakable(text):
-        if line and cells(line) + cells(piece.rstrip()) > width:
+        if line and filled + cells(piece.rstrip()) > width:
             lines.append(line.rstrip())
             line = piece.lstrip()
+            filled = cells(line)
         else:
             line += piece
-    return [*lines, line.rstrip()]
+            filled += cells(piece)
+    return *lines, line.rstrip()
 
 
 def _unbreakable(text: str) -> list[str]:

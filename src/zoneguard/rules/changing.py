@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from zoneguard.firewall.compare import touched
 from zoneguard.firewall.model import Action
 from zoneguard.firewall.trace import trace
 from zoneguard.net import rulelist
@@ -16,12 +17,14 @@ from zoneguard.policy.regions import allowed_regions, zone_spans
 from zoneguard.rules.permitting import MOST_PASSAGES, SHOWN, Held, universe_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from zoneguard.firewall.model import Line, ParseResult, Ruleset
     from zoneguard.firewall.permit import Passage
     from zoneguard.net.product import Probe
+    from zoneguard.net.spans import Spans
     from zoneguard.policy.model import Policy
+    from zoneguard.policy.regions import Region
     from zoneguard.rules.permitting import Shown
 
 
@@ -67,6 +70,7 @@ class Difference:
     kept: tuple[Kept, ...]
     only_before: tuple[str, ...]
     only_after: tuple[str, ...]
+    unplaced: tuple[str, ...]  # devices of which no two interfaces are known to lead to different zones
 
 
 def compare(policy: Policy, before: Sequence[ParseResult], after: Sequence[ParseResult]) -> Difference:
@@ -80,19 +84,20 @@ def compare(policy: Policy, before: Sequence[ParseResult], after: Sequence[Parse
     pairs = _pairs(before, after)
     changes: list[Changed] = []
     kept: list[Kept] = []
+    unplaced: list[str] = []
     for old, new in pairs:
         if old is None or new is None:
             continue
-        universe = universe_of([old[1], new[1]], regions)
-        held = [Held(policy, spans, regions, *one, universe=universe) for one in (old, new)]
-        changes += _changes(held[0], held[1], permitted=True)
-        changes += _changes(held[1], held[0], permitted=False)
-        kept += _kept(held[0], held[1])
+        sides = _Sides(policy, spans, regions, old, new)
+        changes += sides.changes()
+        kept += sides.kept()
+        unplaced += [one.ruleset.device for one in (sides.old, sides.new) if not one.joins]
     return Difference(
         changes=tuple(changes),
         kept=tuple(kept),
         only_before=tuple(old[1].device for old, new in pairs if old is not None and new is None),
         only_after=tuple(new[1].device for old, new in pairs if new is not None and old is None),
+        unplaced=tuple(dict.fromkeys(unplaced)),
     )
 
 
@@ -111,27 +116,101 @@ def _pairs(
     return [*pairs, *((None, one) for one in by_name.values())]
 
 
-def _changes(without: Held, having: Held, *, permitted: bool) -> Iterator[Changed]:
-    """Yield what one side lets pass and the other does not, pair of zones by pair of zones."""
-    for orig, resp in having.pairs():
-        other = _as_list(_passing(without, orig, resp), having)
-        groups: dict[tuple[object, ...], list[Passage]] = {}
-        for one in _passing(having, orig, resp, excluding=other):
-            key = (*(id(decision.line) for decision in one.decisions), one.sure)
-            groups.setdefault(key, []).append(one)
-        for group in groups.values():
-            yield _changed(without, having, (orig, resp), group, permitted=permitted)
+class _Group(NamedTuple):
+    """Packets that pass by the same lines."""
+
+    lines: tuple[Line, ...]
+    sure: bool
+    products: list[Product]
 
 
-def _passing(held: Held, orig: str, resp: str, *, excluding: RuleList | None = None) -> Iterator[Passage]:
-    for ingress, egress in held.ways(orig, resp):
-        yield from islice(held.passing((orig, resp), (ingress, egress), excluding=excluding), MOST_PASSAGES)
+class _Sides:
+    """One device before and after, in one universe, and the packets that can be treated differently."""
+
+    def __init__(
+        self, policy: Policy, spans: Mapping[str, Spans], regions: Sequence[Region], old: _Side, new: _Side
+    ) -> None:
+        universe = universe_of([old[1], new[1]], regions)
+        self.old, self.new = (Held(policy, spans, regions, *one, universe=universe) for one in (old, new))
+        found = touched(old[1], new[1], universe) if self.old.faces == self.new.faces else None
+        self._touched = (
+            None
+            if found is None
+            else RuleList([rulelist.Line(action=Action.PERMIT, exact=(one,)) for one in found], universe)
+        )
+        self._newly: dict[tuple[str, str], list[Product]] = {}
+
+    def changes(self) -> Iterator[Changed]:
+        """Yield what one side lets pass and the other does not, pair of zones by pair of zones."""
+        yield from self._one_way(self.old, self.new, permitted=True)
+        yield from self._one_way(self.new, self.old, permitted=False)
+
+    def _one_way(self, without: Held, having: Held, *, permitted: bool) -> Iterator[Changed]:
+        for pair in having.pairs():
+            among = None if self._touched is None else self._touched_of(having.asked(*pair))
+            if among == []:
+                continue
+            before = list(_passing(without, pair, among=among))
+            surely = _as_list((one for one in before if one.sure), having)
+            perhaps = _as_list((one for one in before if not one.sure), having)
+            groups: dict[tuple[object, ...], _Group] = {}
+            for one in _passing(having, pair, excluding=surely, among=among):
+                # What perhaps passed before and perhaps does now has not changed.
+                rest = [_judged(one)] if one.sure else list(perhaps.unmatched(_judged(one)))
+                lines = _lines_of(one)
+                if rest:
+                    group = groups.setdefault((*map(id, lines), one.sure), _Group(lines, one.sure, []))
+                    group.products.extend(rest)
+            for group in groups.values():
+                if permitted:
+                    self._newly.setdefault(pair, []).extend(group.products)
+                yield _changed(without, having, pair, group, permitted=permitted)
+
+    def _touched_of(self, asked: Product) -> list[Product]:
+        return [] if self._touched is None else [one.product for one in self._touched.permitted_within(asked)]
+
+    def kept(self) -> Iterator[Kept]:
+        """Yield what passes beyond the policy and passed before; call it after `changes`."""
+        for pair in self.new.pairs():
+            newly = RuleList(
+                [rulelist.Line(action=Action.DENY, exact=(one,)) for one in self._newly.get(pair, ())],
+                self.new.universe,
+            )
+            told: set[tuple[int, ...]] = set()
+            for one in _passing(self.new, pair, excluding=self.new.allowed):
+                lines = _lines_of(one)
+                key = tuple(map(id, lines))
+                rest = None if key in told else next(newly.unmatched(_judged(one)), None)
+                if rest is not None:
+                    told.add(key)
+                    yield Kept(
+                        device=self.new.ruleset.device,
+                        orig_zone=pair[0],
+                        resp_zone=pair[1],
+                        lines=lines,
+                        example=example_of(rest, self.new.universe),
+                    )
+
+
+def _passing(
+    held: Held,
+    pair: tuple[str, str],
+    *,
+    excluding: RuleList | None = None,
+    among: Sequence[Product] | None = None,
+) -> Iterator[Passage]:
+    for way in held.ways(*pair):
+        yield from islice(held.passing(pair, way, excluding=excluding, among=among), MOST_PASSAGES)
 
 
 def _as_list(passages: Iterable[Passage], held: Held) -> RuleList:
-    """Make a list of what surely passes, by the source as it came in and the destination as it leaves."""
-    products = merged(_judged(one) for one in passages if one.sure)
+    """Make a list of what passes, by the source as it came in and the destination as it leaves."""
+    products = merged(map(_judged, passages))
     return RuleList([rulelist.Line(action=Action.PERMIT, exact=(one,)) for one in products], held.universe)
+
+
+def _lines_of(passage: Passage) -> tuple[Line, ...]:
+    return tuple(decision.line for decision in passage.decisions if decision.line is not None)
 
 
 def _judged(passage: Passage) -> Product:
@@ -139,9 +218,9 @@ def _judged(passage: Passage) -> Product:
 
 
 def _changed(
-    without: Held, having: Held, zones: tuple[str, str], group: list[Passage], *, permitted: bool
+    without: Held, having: Held, zones: tuple[str, str], group: _Group, *, permitted: bool
 ) -> Changed:
-    products = merged(map(_judged, group))
+    products = merged(group.products)
     beyond = merged(rest for one in products for rest in having.allowed.unmatched(one))
     shown = sorted(
         beyond or products, key=lambda one: (-count(one, having.universe), one.source, one.destination)
@@ -153,8 +232,8 @@ def _changed(
         resp_zone=zones[1],
         permitted=permitted,
         beyond=bool(beyond),
-        sure=group[0].sure,
-        lines=tuple(one.line for one in group[0].decisions if one.line is not None),
+        sure=group.sure,
+        lines=group.lines,
         others=_deciding(without, zones, example),
         widest=tuple(having.shown(one) for one in shown[:SHOWN]),
         products=len(shown),
@@ -171,29 +250,3 @@ def _deciding(held: Held, zones: tuple[str, str], probe: Probe) -> tuple[Line, .
             line = found.steps[-1].line
             return (line,) if line is not None else ()
     return ()
-
-
-def _kept(old: Held, new: Held) -> Iterator[Kept]:
-    for orig, resp in new.pairs():
-        before = [_judged(one) for one in _passing(old, orig, resp, excluding=old.allowed)]
-        if not before:
-            continue
-        both = RuleList(
-            [rulelist.Line(action=Action.DENY, exact=(one,)) for one in before],
-            new.universe,
-            default=Action.PERMIT,
-        )
-        groups: dict[tuple[int, ...], tuple[tuple[Line, ...], Product]] = {}
-        for one in _passing(new, orig, resp, excluding=new.allowed):
-            shared = next(iter(both.decided_within(_judged(one), Action.DENY)), None)
-            if shared is not None:
-                lines = tuple(decision.line for decision in one.decisions if decision.line is not None)
-                groups.setdefault(tuple(map(id, lines)), (lines, shared.product))
-        for lines, product in groups.values():
-            yield Kept(
-                device=new.ruleset.device,
-                orig_zone=orig,
-                resp_zone=resp,
-                lines=lines,
-                example=example_of(product, new.universe),
-            )

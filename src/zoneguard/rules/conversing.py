@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -102,12 +103,12 @@ class Judge:
         self._answered_tcp = self._one_sided_tcp = 0
         self._unknown: set[tuple[int, int]] = set()
 
-    def add(self, table: FlowTable, tunnels: Iterable[TunnelEnds] = ()) -> None:
-        """Judge a block of finished flows, with the tunnels that were opened in it."""
+    def add(self, table: FlowTable, tunnels: Iterable[TunnelEnds] = ()) -> Decided:
+        """Judge a block of finished flows, with the tunnels that were opened in it; give what was decided of each."""
         self._tunnels.update((tunnel.identity, tunnel) for tunnel in tunnels)
-        if not len(table):
-            return
         decided = self._decider.decide(table)
+        if not len(table):
+            return decided
         self._count(decided)
         telling = np.flatnonzero(self._is_telling(decided))
         for start in range(0, len(telling), _SETTLE_AT):
@@ -116,6 +117,20 @@ class Judge:
             self._pending_rows += len(rows)
             if self._pending_rows > _SETTLE_AT:
                 self._settle()
+        return decided
+
+    def fork(self) -> Judge:
+        """Give a judge that knows the same and may be told what is not final yet, without this one learning of it."""
+        made = copy(self)
+        vars(made).update(
+            _pending=list(self._pending),
+            _members=self._members.copy(),
+            _tunnels=dict(self._tunnels),
+            _matrix=self._matrix.copy(),
+            _allowed_seen=dict(self._allowed_seen),
+            _unknown=set(self._unknown),
+        )
+        return made
 
     def matrix(self) -> tuple[MatrixCell, ...]:
         """Give the traffic between each pair of zones that met, in the policy's order."""

@@ -73,6 +73,14 @@ class Members:
         }
         self._distinct = dict.fromkeys(self._pairs, 0)
 
+    def copy(self) -> Members:
+        """Give an equal one that shares nothing which changes."""
+        made = Members()
+        vars(made).update(
+            _pairs={wild: pairs.copy() for wild, pairs in self._pairs.items()}, _distinct=dict(self._distinct)
+        )
+        return made
+
     def move(self, before: NDArray[np.uint64], after: NDArray[np.uint64]) -> None:
         """Give the members of lines to the lines that gather them."""
         before, after = before[before != after], after[before != after]

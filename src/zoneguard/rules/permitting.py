@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from ipaddress import ip_address
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
@@ -13,10 +14,11 @@ from zoneguard.firewall.trace import trace
 from zoneguard.net import rulelist
 from zoneguard.net.address import number_of, spans_of
 from zoneguard.net.cover import merged
-from zoneguard.net.product import UNUSED_PORT, Probe, Product, count, example_of
+from zoneguard.net.product import Probe, Product, count, example_of
 from zoneguard.net.rulelist import RuleList
-from zoneguard.net.service import ALL_FLAGS, ConnectionState, Point, Service, ServiceUniverse
+from zoneguard.net.service import UNUSED_PORT, ConnectionState, Point, Service, intersect_services
 from zoneguard.net.spans import spans_from, spans_meet
+from zoneguard.net.universe import ServiceUniverse
 from zoneguard.policy.model import PUBLIC
 from zoneguard.policy.regions import allowed_regions, zone_spans
 from zoneguard.policy.verdict import root_zone
@@ -111,6 +113,7 @@ class Permission:
     lines: tuple[PairLine, ...]
     covered: tuple[Covered, ...]
     denied_flows: tuple[str, ...]  # declared flows between zones it joins of which it permits nothing
+    joins: bool  # False: no two interfaces lead to different zones, so that nothing could be judged
 
 
 def permissions(policy: Policy, results: Sequence[ParseResult]) -> tuple[Permission, ...]:
@@ -124,10 +127,18 @@ def permissions(policy: Policy, results: Sequence[ParseResult]) -> tuple[Permiss
     )
 
 
-def universe_of(rulesets: Iterable[Ruleset], regions: Iterable[Region]) -> ServiceUniverse:
-    """Make the universe in which rulesets and the policy's flows can be held against each other."""
-    beside = [*OPENING, *(service for region in regions for service in _with_replies(region))]
-    return ServiceUniverse(services_of(rulesets, beside=beside))
+def universe_of(rulesets: Sequence[Ruleset], regions: Iterable[Region]) -> ServiceUniverse:
+    """Make the universe of opening packets in which rulesets and the policy's flows can be held against each other."""
+    allowed = [service for region in regions for service in region.services]
+    if any(map(_takes_replies_for_new, rulesets)):
+        allowed += [reply for service in allowed for reply in _replies(service)]
+    return ServiceUniverse(services_of(rulesets, beside=allowed), within=OPENING)
+
+
+def _takes_replies_for_new(ruleset: Ruleset) -> bool:
+    return any(
+        isinstance(step, Filter) and not step.stateful and not step.tells_replies for step in ruleset.steps
+    )
 
 
 def device_of(policy: Policy, result: ParseResult, ruleset: Ruleset) -> Device | None:
@@ -158,11 +169,19 @@ class Held:
         self.policy, self.spans, self.regions = policy, spans, regions
         self.result, self.ruleset = result, ruleset
         self.device = device_of(policy, result, ruleset)
-        self.universe = universe or universe_of([ruleset], regions)
-        self.permitter = Permitter(ruleset, self.universe)
-        self.opening = self.universe.set_of(*OPENING)
+        self._shared_universe = universe
+        self._standing = {one.name for one in ruleset.interfaces if one.stands_for_others}
         self.faces = self._faces()
-        self.allowed = self._allowed()
+
+    @cached_property
+    def universe(self) -> ServiceUniverse:
+        """The services of packets that open a connection, the only ones that are asked for."""
+        return self._shared_universe or universe_of([self.ruleset], self.regions)
+
+    @cached_property
+    def permitter(self) -> Permitter:
+        """The ruleset, indexed as far as it was asked."""
+        return Permitter(self.ruleset, self.universe)
 
     def permission(self) -> Permission:
         placed = {name: zones for name, zones in self.faces.items() if zones}
@@ -180,6 +199,7 @@ class Held:
             lines=tuple(self._lines()),
             covered=tuple(self._covered()),
             denied_flows=tuple(self._denied_flows()),
+            joins=self.joins,
         )
 
     # --- where interfaces lead --------------------------------------------------------------------------
@@ -236,25 +256,31 @@ class Held:
                 if orig != resp and self.spans[orig] and self.spans[resp] and not self._are_kin(orig, resp):
                     yield orig, resp
 
+    @property
+    def joins(self) -> bool:
+        """Whether two interfaces are known that may lead to different zones."""
+        return any(True for pair in self.pairs() for _ in self.ways(*pair))
+
     def _are_kin(self, a: str, b: str) -> bool:
         return root_zone(self.policy, a) == root_zone(self.policy, b)
 
     def ways(self, orig: str, resp: str) -> Iterator[tuple[str | None, str | None]]:
         for ingress in self.facing(orig):
             for egress in self.facing(resp):
-                if ingress is None or ingress != egress:
+                if ingress is None or ingress != egress or ingress in self._standing:
                     yield ingress, egress
 
     # --- what is permitted ------------------------------------------------------------------------------
 
-    def _allowed(self) -> RuleList:
-        """Make the list of what may pass; where a filter keeps no state, also the answers to it."""
-        stateless = any(isinstance(step, Filter) and not step.stateful for step in self.ruleset.steps)
+    @cached_property
+    def allowed(self) -> RuleList:
+        """What may pass; where a filter cannot tell answers from what opens a connection, also the answers to it."""
+        stateless = _takes_replies_for_new(self.ruleset)
         entries = []
         for region in self.regions:
             products = [Product(region.source, region.destination, self.universe.set_of(*region.services))]
             if stateless:
-                replies = self.universe.set_of(*(_reply(one) for one in region.services))
+                replies = self.universe.set_of(*(one for asked in region.services for one in _replies(asked)))
                 products.append(Product(region.destination, region.source, replies))
             entries.append(rulelist.Line(action=Action.PERMIT, exact=tuple(one for one in products if one)))
         return RuleList(entries, self.universe)
@@ -272,15 +298,22 @@ class Held:
                     and spans_meet((one.destination.address,), self.spans[resp])
                     for span in one.match.destination
                 ]
-        return Product(self.spans[orig], spans_from(destination), self.opening)
+        return Product(self.spans[orig], spans_from(destination), self.universe.everything)
 
     def passing(
-        self, pair: tuple[str, str], way: tuple[str | None, str | None], *, excluding: RuleList | None
+        self,
+        pair: tuple[str, str],
+        way: tuple[str | None, str | None],
+        *,
+        excluding: RuleList | None,
+        among: Iterable[Product] | None = None,
     ) -> Iterator[Passage]:
-        """Yield what passes from one zone to another over one pair of interfaces, less what is excluded."""
-        return self.permitter.passages(
-            self.asked(*pair), *way, towards=self.spans[pair[1]], excluding=excluding
-        )
+        """Yield what passes from one zone to another over one pair of interfaces, less what is excluded.
+
+        `among`, disjoint, are the packets as they come in that are asked about; None: all of the pair.
+        """
+        for asked in (self.asked(*pair),) if among is None else among:
+            yield from self.permitter.passages(asked, *way, towards=self.spans[pair[1]], excluding=excluding)
 
     def _judged(self) -> tuple[list[Crossing], list[OpenWay]]:
         """Judge each pair of zones in one walk: what written lines let pass beyond the policy, and open ways."""
@@ -353,14 +386,17 @@ class Held:
     # --- lines ------------------------------------------------------------------------------------------
 
     def _lines(self) -> Iterator[PairLine]:
-        pairs = [(orig, resp, tuple(self.ways(orig, resp))) for orig, resp in self.pairs()]
+        pairs = [
+            (orig, resp, tuple(map(self.permitter.known, self.ways(orig, resp))))
+            for orig, resp in self.pairs()
+        ]
         for step in self.ruleset.steps:
             if not isinstance(step, Filter):
                 continue
             for line in step.lines:
                 if line.action is not Action.PERMIT or not line.enabled or line.implicit:
                     continue
-                if not self.universe.set_of(*line.match.services) & self.opening:  # it lets replies back in
+                if not self.universe.set_of(*line.match.services):  # it lets replies back in
                     continue
                 sources = {zone for zone, own in self.spans.items() if spans_meet(own, line.match.source)}
                 targets = {
@@ -378,6 +414,8 @@ class Held:
 
     def _covered(self) -> Iterator[Covered]:
         """Yield unreachable lines; only lines on at least the same interfaces cover one."""
+        # Of all packets, not only of those that open a connection.
+        permitter = Permitter(self.ruleset, ServiceUniverse(services_of([self.ruleset])))
         for at, step in enumerate(self.ruleset.steps):
             if not isinstance(step, Filter):
                 continue
@@ -387,7 +425,7 @@ class Held:
                     for number, line in enumerate(step.lines)
                     if _covers(line.match.ingress, key[0]) and _covers(line.match.egress, key[1])
                 )
-                rules, lines = self.permitter.indexed(at, None if len(chosen) == len(step.lines) else chosen)
+                rules, lines = permitter.indexed(at, None if len(chosen) == len(step.lines) else chosen)
                 for one in rules.unreachable():
                     line = lines[one.line]
                     if line.enabled and not line.implicit and (line.match.ingress, line.match.egress) == key:
@@ -398,9 +436,7 @@ class Held:
             orig, resp = flow.source.zone, flow.destination.zone
             if not (self.is_placed(orig) and self.is_placed(resp)) or orig == resp:
                 continue
-            product = Product(
-                region.source, region.destination, self.universe.set_of(*region.services) & self.opening
-            )
+            product = Product(region.source, region.destination, self.universe.set_of(*region.services))
             ways = tuple(self.ways(orig, resp))
             if (
                 product
@@ -432,17 +468,18 @@ def _mentioned(ruleset: Ruleset) -> Iterator[str]:
                 yield from sorted(names or ())
 
 
-def _with_replies(region: Region) -> Iterator[Service]:
-    for service in region.services:
-        yield service
-        yield _reply(service)
+def _replies(service: Service) -> Iterator[Service]:
+    """Yield the answers to a service that look like packets which open a connection: ports change sides.
 
-
-def _reply(service: Service) -> Service:
-    """Give the answers to a service: ports change sides (ICMP keeps its type and code)."""
+    ICMP keeps its type and code. No answer of TCP is a SYN without ACK, so it has none.
+    """
     if service.protocol in ((1, 1), (58, 58)):
-        return service
-    return service._replace(sport=service.dport, dport=service.sport, flags=ALL_FLAGS)
+        yield service
+        return
+    for beside in (OPENING[0], OPENING[2]):  # other protocols than TCP
+        part = intersect_services(service, beside)
+        if part is not None:
+            yield part._replace(sport=service.dport, dport=service.sport)
 
 
 def denied_by(permissions: Sequence[Permission], conversation: Conversation) -> tuple[tuple[str, str], ...]:

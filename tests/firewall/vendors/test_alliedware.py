@@ -185,3 +185,18 @@ def test_interfaces_and_routes_are_read() -> None:
 )
 def test_what_is_not_modelled_is_said(line, state) -> None:
     assert [fault.state for fault in read(line + "\n").faults] == [state]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "protocol icmp\n icmp-type 8\n icmp-code",
+        "protocol icmp\n icmp-type 8\n icmp-code 1 2",
+        "protocol tcp\n dport to",
+        "protocol tcp\n dport 1_0",
+        "protocol tcp\n sport 1 2 3",
+    ],
+)
+def test_an_application_that_is_no_application_is_left_open(said):
+    result = read(f"application odd\n {said}\nfirewall\n rule 10 permit odd from in to out\n protect\n")
+    assert ask(result)[0] is None

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -115,3 +116,31 @@ def test_what_is_not_understood_may_match_and_never_must(change) -> None:
 def test_what_is_no_such_output_is_refused(text) -> None:
     with pytest.raises(InputRefusedError, match=r"aws\.json:1"):
         parse("aws.json", text.encode(), format_name="aws")
+
+
+def inside_of(*documents):
+    return [one.interfaces[0].networks for one in read(list(documents)).rulesets]
+
+
+def test_the_networks_inside_are_told_by_vpcs_and_subnets_where_they_stand_beside():
+    group = {"GroupId": "sg-1", "VpcId": "vpc-1", "IpPermissions": [], "IpPermissionsEgress": []}
+    acl = {
+        "NetworkAclId": "acl-1",
+        "VpcId": "vpc-1",
+        "Associations": [{"SubnetId": "subnet-2"}],
+        "Entries": [],
+    }
+    vpc = {
+        "VpcId": "vpc-1",
+        "CidrBlock": "10.110.0.0/20",
+        "CidrBlockAssociationSet": [{"CidrBlock": "10.110.0.0/20"}, {"CidrBlock": "10.111.0.0/24"}],
+    }
+    subnet = {"SubnetId": "subnet-2", "VpcId": "vpc-1", "CidrBlock": "10.110.2.0/24"}
+    rules = {"SecurityGroups": [group], "NetworkAcls": [acl]}
+    whole = (ip_network("10.110.0.0/20"), ip_network("10.111.0.0/24"))
+    part = (ip_network("10.110.2.0/24"),)
+    assert inside_of(rules) == [(), ()]
+    assert inside_of(rules, {"Subnets": [subnet]}) == [part, part]
+    assert inside_of(rules, {"Vpcs": [vpc]}) == [whole, whole]
+    assert inside_of(rules, {"Vpcs": [vpc]}, {"Subnets": [subnet]}) == [whole, part]
+    assert read([rules, {"Vpcs": [vpc]}]).faults == ()

@@ -329,6 +329,14 @@ def test_icmp_types_and_codes():
     assert decide(ruleset, protocol=1, dport=3 * 256 + 1)[0] is DENY
 
 
+def test_several_icmp_types_in_one_service_are_left_open():
+    # The device takes one; generators (Aerleon 1.18.0) write several.
+    service = 'config firewall service custom\n    edit "i"\n        set protocol ICMP\n        set icmptype 0 8\n    next\nend\n'
+    result = read(service, policies(policy(1, service='"i"')))
+    assert [fault.state for fault in result.faults] == [LineState.UNSUPPORTED]
+    assert decide(result.rulesets[0], protocol=1, dport=0)[0] is None
+
+
 def test_a_one_time_schedule_gives_the_days_and_the_line_stays():
     once = 'config firewall schedule onetime\n    edit "t"\n        set start 00:00 2025/04/01\n        set end 00:00 2025/07/01\n    next\nend\n'
     (line, *_) = lines(only(once, policies(policy(1, schedule='"t"'))))

@@ -8,8 +8,8 @@ import pytest
 
 from tests.firewall.walk import verdict
 from zoneguard.firewall.model import Action, Filter, LineState, Rewrite
-from zoneguard.firewall.netfilter import known_as
 from zoneguard.firewall.parse import format_of, parse
+from zoneguard.firewall.permit import known_as
 from zoneguard.net.address import address_at
 
 HERE = Path(__file__).parent / "iptables"

@@ -8,8 +8,8 @@ import pytest
 from tests.firewall.walk import verdict
 from zoneguard.errors import InputRefusedError
 from zoneguard.firewall.model import Action, Filter, LineState
-from zoneguard.firewall.netfilter import known_as
 from zoneguard.firewall.parse import format_of, parse
+from zoneguard.firewall.permit import known_as
 
 HERE = Path(__file__).parent / "nftables"
 ROOT = Path(__file__).parents[3]

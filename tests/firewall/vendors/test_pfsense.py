@@ -272,3 +272,31 @@ def test_a_comment_with_the_word_password_breaks_nothing() -> None:
     result = read(rule(more="<descr><![CDATA[new password tanaka]]></descr>\n"))
     assert ask(result)[0] is PERMIT
     assert "tanaka" not in repr(result)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "wanted"),
+    [
+        ("<defaultgw4>B</defaultgw4>", ["opt1"]),
+        ("<defaultgw4></defaultgw4>", ["wan"]),
+        ("", ["wan"]),
+        ("<defaultgw4>-</defaultgw4>", []),
+        ("<defaultgw4>GROUP</defaultgw4>", []),
+    ],
+)
+def test_the_default_gateway_is_a_route(chosen, wanted) -> None:
+    text = f"""<pfsense>
+<interfaces>
+<wan><enable></enable><if>em0</if><ipaddr>203.0.113.1</ipaddr><subnet>24</subnet><gateway>A</gateway></wan>
+<opt1><enable></enable><if>em1</if><ipaddr>192.168.20.1</ipaddr><subnet>24</subnet></opt1>
+</interfaces>
+<gateways>
+<gateway_item><interface>wan</interface><gateway>203.0.113.254</gateway><name>A</name></gateway_item>
+<gateway_item><interface>opt1</interface><gateway>192.168.20.254</gateway><name>B</name></gateway_item>
+{chosen}
+</gateways>
+<filter></filter>
+</pfsense>
+"""
+    (ruleset,) = parse("config.xml", text.encode(), format_name="pfsense").rulesets
+    assert [one.interface for one in ruleset.routes if one.network.prefixlen == 0] == wanted

@@ -6,6 +6,7 @@ from tests.rules.building import IN, LG, SCREEN, city, evidence, talk
 from zoneguard.findings.finding import Severity, Verdict
 from zoneguard.firewall.parse import parse
 from zoneguard.net.flow import State
+from zoneguard.policy.model import Device
 from zoneguard.rules.catalogue import judge
 from zoneguard.rules.evidence import Decision
 from zoneguard.rules.permitting import permissions
@@ -114,3 +115,60 @@ def test_a_permit_that_the_captures_do_not_show_is_told_as_unused():
 
 def test_with_an_export_alone_no_rule_about_traffic_speaks():
     assert judged(ALLOWED) == ()
+
+
+NFT = "table inet filter {\n chain forward {\n  type filter hook forward priority filter; policy drop;\n%s }\n}\n"
+
+
+def nft(*rules, policy):
+    result = parse(
+        "fw.nft", (NFT % "".join(f"  {rule}\n" for rule in rules)).encode(), format_name="nftables"
+    )
+    (found,) = permissions(policy, [result])
+    return found
+
+
+def crossed(found):
+    return {(one.orig_zone, one.resp_zone) for one in found.crossings}
+
+
+def test_a_ruleset_that_names_no_interface_is_judged_all_the_same():
+    found = nft("ip saddr 192.168.20.0/24 ip daddr 172.16.20.5 tcp dport 445 accept", policy=city(SCREEN))
+    assert crossed(found) == {("internet", "lgwan")}
+
+
+def test_a_declared_interface_is_known_by_the_pattern_that_stands_for_it():
+    device = Device(id="fw", format="nftables", interfaces=(("eth3", "lgwan"), ("eth7", "internet")))
+    policy = replace(city(SCREEN), devices=(device,))
+    rule = 'iifname "eth*" oifname != "eth9" ip daddr 172.16.20.5 tcp dport 445 accept'
+    found = nft(rule, policy=policy)
+    assert found.faces == {"eth3": ("lgwan",), "eth7": ("internet",)}
+    assert ("internet", "lgwan") in crossed(found)
+    assert ("internet", "lgwan") not in crossed(nft(rule.replace("eth*", "lan*"), policy=policy))
+
+
+def test_a_device_of_which_nothing_can_be_judged_is_told():
+    text = "hostname gate\ninterface GigabitEthernet0/0\n ip address 172.16.20.1 255.255.252.0\n"
+    policy = city(SCREEN)
+    found = permissions(policy, [parse("gate.cfg", text.encode(), format_name="ios")])
+    assert not found[0].joins
+    seen = replace(evidence(policy=policy), permissions=found, traffic=False)
+    (told,) = [one for one in judge(seen) if one.name == "coverage-placement"]
+    assert (told.verdict, told.severity) == (Verdict.UNVERIFIABLE, Severity.MEDIUM)
+    assert "gate" in told.message.ja
+
+
+def test_a_line_for_answers_of_tcp_that_lets_a_connection_be_opened_is_beyond_the_policy():
+    text = (
+        "interface GigabitEthernet0/0\n ip address 172.16.20.1 255.255.252.0\n"
+        "interface GigabitEthernet0/1\n ip address 192.168.10.1 255.255.255.192\n ip access-group BACK in\n"
+        "ip access-list extended BACK\n permit tcp 192.168.10.0 0.0.0.63 eq 3389 172.16.20.0 0.0.0.255%s\n"
+    )
+
+    def back(word):
+        result = parse("gate.cfg", (text % word).encode(), format_name="ios")
+        (found,) = permissions(city(SCREEN), [result])
+        return ("internet", "lgwan") in crossed(found)
+
+    assert back("")
+    assert not back(" established")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from zoneguard.firewall.vendors.alliedware import FORMAT as ALLIEDWARE
+from zoneguard.firewall.vendors.asa import FORMAT as ASA
 from zoneguard.firewall.vendors.aws import FORMAT as AWS
 from zoneguard.firewall.vendors.azure import FORMAT as AZURE
 from zoneguard.firewall.vendors.csv import FORMAT as CSV
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 FORMATS: tuple[Format, ...] = (
     ALLIEDWARE,
+    ASA,
     AWS,
     AZURE,
     CSV,

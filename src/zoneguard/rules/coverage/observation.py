@@ -41,6 +41,19 @@ def check(evidence: Evidence) -> Iterator[Finding]:
             ),
             grave=True,
         )
+    for permission in evidence.permissions:
+        if not permission.joins:
+            yield _short(
+                "placement",
+                Text(
+                    ja=f"{permission.device}（{permission.file}）では、異なる領域につながる2つのインターフェイスが分からず、"
+                    "何も判定できません。zones.yaml の devices に、インターフェイスと領域の対応を書いてください。",
+                    en=f"Nothing can be judged of {permission.device} ({permission.file}), since no two of its interfaces"
+                    " are known to lead to different zones; say under devices in zones.yaml which interface faces"
+                    " which zone.",
+                ),
+                grave=True,
+            )
     if not seen.packets:
         return
     yield from _not_understood(evidence)

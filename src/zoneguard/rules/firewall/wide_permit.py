@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from zoneguard.findings.finding import Severity
 from zoneguard.net.address import LAST
 from zoneguard.net.spans import spans_size
+from zoneguard.policy.model import PUBLIC
 from zoneguard.rules.base import Rule
 from zoneguard.rules.permitted import (
     is_any_service,
@@ -34,9 +35,15 @@ def check(evidence: Evidence) -> Iterator[Finding]:
         unreachable = {id(one.line) for one in permission.covered}
         for one in permission.lines:
             line = one.line
+            # Towards the public Internet alone any public address is what a declared flow means.
+            inside = [{pair[side] for pair in one.pairs} != {PUBLIC} for side in (0, 1)]
             wide = [
-                *((Text(ja="送信元", en="source"),) if is_wide(line.match.source) else ()),
-                *((Text(ja="宛先", en="destination"),) if is_wide(line.match.destination) else ()),
+                *((Text(ja="送信元", en="source"),) if inside[0] and is_wide(line.match.source) else ()),
+                *(
+                    (Text(ja="宛先", en="destination"),)
+                    if inside[1] and is_wide(line.match.destination)
+                    else ()
+                ),
                 *((Text(ja="サービス", en="service"),) if is_any_service(line.match.services) else ()),
             ]
             if not wide or id(line) in told | unreachable:

@@ -171,7 +171,7 @@ def _application(node: Statement) -> Offer:
             dport = (
                 (kind * 256, kind * 256 + 255)
                 if code == ["any"]
-                else (kind * 256 + _number(code[0], {}, 255),) * 2
+                else (kind * 256 + _number(" ".join(code), {}, 255),) * 2
             )
     except ValueError:
         return Offer(EVERY_SERVICE, (*unknown, f"application {node.tail(1)}"[:80]))
@@ -179,9 +179,11 @@ def _application(node: Statement) -> Offer:
 
 
 def _number(text: str, names: dict[str, int], last: int) -> int:
-    number = names[text.lower()] if text.lower() in names else int(text)
+    if text.lower() in names:
+        return names[text.lower()]
+    number = int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else -1
     if not 0 <= number <= last:
-        raise ValueError(text)
+        raise ValueError(text[:80])
     return number
 
 
@@ -189,9 +191,9 @@ def _ports(words: list[str] | None) -> Span:
     if not words or words == ["any"]:
         return 0, 65535
     numbers = [_number(word, {}, 65535) for word in " ".join(words).replace("-", " ").split() if word != "to"]
-    first, last = numbers[0], numbers[-1]
-    if len(numbers) > 2 or first > last:
+    if len(numbers) not in (1, 2) or numbers[0] > numbers[-1]:
         raise ValueError(" ".join(words))
+    first, last = numbers[0], numbers[-1]
     return first, last
 
 

@@ -1,7 +1,8 @@
 """Amazon VPC: what `aws ec2 describe-security-groups` and `describe-network-acls` print as JSON.
 
 Each security group and each network ACL is a device of its own with two sides: what it protects (`inside`) and all
-else (`outside`). Which addresses are inside the export does not say.
+else (`outside`). Which addresses are inside they do not say: that tell `describe-vpcs` and `describe-subnets`, where
+their output stands beside.
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ from zoneguard.net.spans import ANYWHERE, spans_from
 from zoneguard.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from zoneguard.firewall.export import Export
     from zoneguard.firewall.jsontree import Value
-    from zoneguard.net.address import Span
+    from zoneguard.net.address import Network, Span
     from zoneguard.net.spans import Spans
 
 INSIDE, OUTSIDE = "inside", "outside"
@@ -40,7 +41,7 @@ _ACL_KEYS = frozenset({"Associations", "Entries", "IsDefault", "NetworkAclId", "
 _ENTRY_KEYS = frozenset({
     "CidrBlock", "Egress", "IcmpTypeCode", "Ipv6CidrBlock", "PortRange", "Protocol", "RuleAction", "RuleNumber",
 })  # fmt: skip
-_HARMLESS = frozenset({"ResponseMetadata"})
+_HARMLESS = frozenset({"ResponseMetadata", "Subnets", "Vpcs"})
 
 
 def _recognises(head: str) -> int:
@@ -58,9 +59,10 @@ def _parse(export: Export) -> tuple[Ruleset, ...]:
     for number, line in enumerate(export.lines, 1):
         export.mark(number, LineState.PARSED if line.strip() else LineState.IRRELEVANT)
     rulesets: list[Ruleset] = []
+    networks = _networks_of(documents)
     for document in documents:
-        rulesets += [_group(export, one) for one in document.each("SecurityGroups")]
-        rulesets += [_acl(export, one) for one in document.each("NetworkAcls")]
+        rulesets += [_group(export, one, networks) for one in document.each("SecurityGroups")]
+        rulesets += [_acl(export, one, networks) for one in document.each("NetworkAcls")]
         for key, value in document.pairs():
             if key == "NextToken" and value.data is not None:
                 export.fault(value.line, LineState.UNSUPPORTED, _not_whole())
@@ -69,7 +71,35 @@ def _parse(export: Export) -> tuple[Ruleset, ...]:
     return tuple(rulesets)
 
 
-def _group(export: Export, group: Value) -> Ruleset:
+def _networks_of(documents: list[Value]) -> dict[str, tuple[Network, ...]]:
+    """Give the networks of each VPC and each subnet by its id; of a VPC that is not told, those of its subnets."""
+    found: dict[str, list[Network]] = {}
+    of_subnets: dict[str, list[Network]] = {}
+    for document in documents:
+        for key, id_key in (("Vpcs", "VpcId"), ("Subnets", "SubnetId")):
+            for one in document.each(key):
+                held = list(_blocks(one))
+                found.setdefault(one.text(id_key), []).extend(held)
+                if key == "Subnets":
+                    of_subnets.setdefault(one.text("VpcId"), []).extend(held)
+    return {name: tuple(dict.fromkeys(held)) for name, held in (of_subnets | found).items() if name}
+
+
+def _blocks(one: Value) -> Iterator[Network]:
+    texts = [one.text("CidrBlock")]
+    for key, field in (
+        ("CidrBlockAssociationSet", "CidrBlock"),
+        ("Ipv6CidrBlockAssociationSet", "Ipv6CidrBlock"),
+    ):
+        texts += [held.text(field) for held in one.each(key)]
+    for text in texts:
+        try:
+            yield ip_network(text)
+        except ValueError:
+            continue
+
+
+def _group(export: Export, group: Value, networks: Mapping[str, tuple[Network, ...]]) -> Ruleset:
     name = group.text("GroupId") or group.text("GroupName") or f"line {group.line}"
     _strange(export, group, _GROUP_KEYS)
     steps = []
@@ -86,7 +116,8 @@ def _group(export: Export, group: Value) -> Ruleset:
             _filter(f"{name} {direction}", lines, direction, stateful=True, line=group, export=export)
         )
     label = group.text("GroupName")
-    return _ruleset(name if not label or label == name else f"{name} ({label})", steps)
+    device = name if not label or label == name else f"{name} ({label})"
+    return _ruleset(device, steps, networks.get(group.text("VpcId"), ()))
 
 
 def _permission(export: Export, one: Value, name: str, direction: str) -> Iterator[Line]:
@@ -138,7 +169,7 @@ def _reach(one: Value) -> tuple[list[Span], list[str], list[str]]:
     return spans, members, comments
 
 
-def _acl(export: Export, acl: Value) -> Ruleset:
+def _acl(export: Export, acl: Value, networks: Mapping[str, tuple[Network, ...]]) -> Ruleset:
     name = acl.text("NetworkAclId") or f"line {acl.line}"
     _strange(export, acl, _ACL_KEYS)
     lines: dict[str, list[tuple[int, Line]]] = {"ingress": [], "egress": []}
@@ -158,7 +189,10 @@ def _acl(export: Export, acl: Value) -> Ruleset:
         )
         for direction, held in lines.items()
     ]
-    return _ruleset(name, steps)
+    bound = [
+        network for one in acl.each("Associations") for network in networks.get(one.text("SubnetId"), ())
+    ]
+    return _ruleset(name, steps, tuple(bound) or networks.get(acl.text("VpcId"), ()))
 
 
 def _entry(export: Export, one: Value, name: str, direction: str) -> Line:
@@ -204,12 +238,12 @@ def _filter(
     )
 
 
-def _ruleset(device: str, steps: list[Filter]) -> Ruleset:
+def _ruleset(device: str, steps: list[Filter], networks: tuple[Network, ...]) -> Ruleset:
     return Ruleset(
         device=device,
         format=FORMAT.name,
         steps=tuple(steps),
-        interfaces=(Interface(name=INSIDE), Interface(name=OUTSIDE)),
+        interfaces=(Interface(name=INSIDE, networks=networks), Interface(name=OUTSIDE)),
     )
 
 

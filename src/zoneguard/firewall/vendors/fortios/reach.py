@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from zoneguard.firewall.model import LineState
 from zoneguard.firewall.vendors.fortios import defaults
 from zoneguard.net.address import LAST, V4_FIRST, V4_LAST, number_of, spans_of
-from zoneguard.net.service import Service, stretches_of
+from zoneguard.net.service import Service
 from zoneguard.net.spans import ANY_V4, spans_from, subtract_spans, wildcard_spans
+from zoneguard.net.universe import stretches_of
 from zoneguard.text import Text
 
 if TYPE_CHECKING:
@@ -245,6 +246,8 @@ class Services:
             or entry.word("iprange", ZERO) != ZERO
             or entry.word("fqdn") != ""
         )
+        # The device takes one number here; which of several it would keep, nothing says.
+        narrowed |= any(len(entry.words(key)) > 1 for key in ("protocol-number", "icmptype", "icmpcode"))
         try:
             services = _services_by_protocol(entry, kind)
         except ValueError:

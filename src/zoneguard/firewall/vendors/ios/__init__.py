@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from zoneguard.firewall.cisco import is_number
 from zoneguard.firewall.format import Format
 from zoneguard.firewall.indented import all_below, mark_all, statements_of
 from zoneguard.firewall.model import Action, Filter, Line, LineState, Match, Ruleset
@@ -22,7 +23,7 @@ from zoneguard.firewall.vendors.ios.lists import (
     neighbour_discovery,
 )
 from zoneguard.firewall.vendors.ios.nat import Translations, rewrites
-from zoneguard.firewall.vendors.ios.objects import ANY_V6, Objects, is_number
+from zoneguard.firewall.vendors.ios.objects import ANY_V6, Objects
 from zoneguard.firewall.vendors.ios.zones import ZonePolicies, zone_filters
 from zoneguard.net.service import ALL_PORTS, Service
 from zoneguard.net.spans import ANY_V4

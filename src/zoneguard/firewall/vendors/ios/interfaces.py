@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING
 
+from zoneguard.firewall.cisco import is_number
 from zoneguard.firewall.indented import mark_all
 from zoneguard.firewall.model import Action, Filter, Interface, Line, LineState, Match, Route
-from zoneguard.firewall.vendors.ios.objects import is_number, network_of
+from zoneguard.firewall.vendors.ios.objects import network_of
 from zoneguard.net.address import number_of
 from zoneguard.text import Text
 

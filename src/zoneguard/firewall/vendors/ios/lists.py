@@ -5,29 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from zoneguard.firewall.cisco import UnreadableError, Words, is_number, time_range, undecided
 from zoneguard.firewall.model import Action, Line, LineState, Match
 from zoneguard.firewall.vendors.ios.names import TCP_FLAGS
 from zoneguard.firewall.vendors.ios.objects import (
     ANY_V6,
-    UnreadableError,
-    Words,
     host_v6,
     icmp_message,
-    is_number,
     network_member,
     ports,
     protocol,
     wildcard,
 )
-from zoneguard.net.service import (
-    ALL_FLAGS,
-    ALL_PORTS,
-    ConnectionState,
-    Service,
-    flags_matching,
-)
+from zoneguard.net.service import ALL_FLAGS, ALL_PORTS, ConnectionState, Service, flags_matching
 from zoneguard.net.spans import ANY_V4, intersect_spans
-from zoneguard.text import Text
 
 if TYPE_CHECKING:
     from zoneguard.firewall.export import Export
@@ -162,7 +153,7 @@ class AccessLists:
     def _line(self, action: Action, label: str, number: int, entry: _Entry) -> Line:
         begins = expires = None
         if entry.time_range:
-            when = self.objects.time_range(entry.time_range)
+            when = time_range(self.export, entry.time_range, self.objects.ranges.get(entry.time_range))
             begins, expires = when.begins, when.expires
             entry.unknown += when.unknown
             entry.numbers += (when.number,) if when.number else ()
@@ -282,14 +273,7 @@ class AccessLists:
         reader.at = min(end, len(reader.words))
 
     def _fault(self, number: int, name: str, what: str, state: LineState = LineState.UNKNOWN) -> None:
-        self.export.fault(
-            number,
-            state,
-            Text(
-                ja=f"アクセスリスト {name} の条件「{what}」は判定できません。この行は、一致するかもしれない行として扱います。",
-                en=f"The condition {what!r} of access list {name} cannot be decided; the line is taken as one that may match.",
-            ),
-        )
+        self.export.fault(number, state, undecided(name, what))
 
 
 _OPTIONS = frozenset(

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv4Network
 from typing import TYPE_CHECKING, NamedTuple
 
+from zoneguard.firewall.cisco import UnreadableError, Words
 from zoneguard.firewall.model import LineState, Mapping, Match, Rewrite, Translation
 from zoneguard.firewall.vendors.ios.cells import permitted_by
 from zoneguard.firewall.vendors.ios.names import IOS_PORTS
-from zoneguard.firewall.vendors.ios.objects import UnreadableError, Words
 from zoneguard.net.address import number_of, spans_of
 from zoneguard.net.service import ALL_PORTS, Service
 from zoneguard.text import Text

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import date, timedelta
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import TYPE_CHECKING
 
+from zoneguard.firewall.cisco import UnreadableError, Words, is_number, number_up_to
+from zoneguard.firewall.cisco import icmp_message as message_of
 from zoneguard.firewall.model import LineState
 from zoneguard.firewall.vendors.ios.names import (
     ICMP6_MESSAGES,
@@ -30,39 +30,6 @@ ANY_V6: Spans = subtract_spans(ANYWHERE, ANY_V4)
 MOST_PARTS = 500_000  # stretches and boxes that wildcard masks and groups of one export may expand to
 MOST_STRETCHES = 4096  # of one wildcard mask
 PORT_WORDS = frozenset({"eq", "gt", "lt", "neq", "range"})
-MONTHS = {
-    name: at
-    for at, name in enumerate(
-        ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"), 1
-    )
-}
-
-
-class UnreadableError(ValueError):
-    """A part of a line is not what the command reference allows there."""
-
-
-@dataclass(slots=True)
-class Words:
-    """The words of one line, taken from the left."""
-
-    words: list[str]
-    at: int = 0
-
-    def peek(self) -> str:
-        """Give the next word, or nothing at the end."""
-        return self.words[self.at] if self.at < len(self.words) else ""
-
-    def take(self) -> str:
-        """Take the next word."""
-        if self.at >= len(self.words):
-            raise UnreadableError("the line ends early")
-        self.at += 1
-        return self.words[self.at - 1]
-
-    def rest(self) -> str:
-        """Give what is left as text."""
-        return " ".join(self.words[self.at :])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,16 +40,6 @@ class Members:
     services: tuple[Service, ...] = ()
     unknown: tuple[str, ...] = ()
     numbers: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TimeRange:
-    """When a line is active: whole days where they are absolute, else a condition."""
-
-    begins: date | None = None
-    expires: date | None = None
-    unknown: tuple[str, ...] = ()
-    number: int | None = None
 
 
 @dataclass(slots=True)
@@ -153,44 +110,6 @@ class Objects:
         if reader.peek():
             raise UnreadableError(reader.rest())
 
-    def time_range(self, name: str) -> TimeRange:
-        """Read a time range; a periodic or an undefined one is a condition that nobody here can decide."""
-        found = self.ranges.get(name)
-        if found is None or not found.children:
-            return TimeRange(unknown=(f"time-range {name}",))
-        begins = expires = None
-        unknown: tuple[str, ...] = ()
-        self.export.mark(found.number, LineState.PARSED)
-        for one in found.children:
-            self.export.mark(one.number, LineState.PARSED)
-            try:
-                if one.words[0] == "absolute":
-                    begins, expires = _absolute(Words(one.words, 1))
-                else:
-                    raise UnreadableError(one.text)
-            except ValueError:
-                unknown = (f"time-range {name}: {one.text}",)
-                if one.words[0] != "periodic":
-                    self.export.mark(one.number, LineState.UNKNOWN)
-        return TimeRange(begins=begins, expires=expires, unknown=unknown, number=found.number)
-
-
-def _absolute(reader: Words) -> tuple[date | None, date | None]:
-    begins = expires = None
-    while reader.peek():
-        word = reader.take()
-        if word not in ("start", "end"):
-            raise UnreadableError(word)
-        clock, day, month, year = (reader.take() for _ in range(4))
-        if not re.fullmatch(r"\d\d?:\d\d", clock) or month[:3].lower() not in MONTHS:
-            raise UnreadableError(clock)
-        when = date(int(year), MONTHS[month[:3].lower()], int(day))
-        if word == "start":
-            begins = when
-        else:
-            expires = when - timedelta(days=1) if clock in ("00:00", "0:00") else when
-    return begins, expires
-
 
 def network_member(reader: Words) -> Spans:
     """Read a member of a network group; its masks are netmasks, not wildcards."""
@@ -232,7 +151,7 @@ def protocol(word: str, family: int) -> Span:
         return ALL_PROTOCOLS
     if word == "icmp" and family == 6:
         return (58, 58)
-    number = IOS_PROTOCOLS[word] if word in IOS_PROTOCOLS else _number(word, 255)
+    number = IOS_PROTOCOLS[word] if word in IOS_PROTOCOLS else number_up_to(word, 255)
     if number == 0:
         raise UnreadableError("protocol 0")
     return (number, number)
@@ -264,17 +183,7 @@ def ports(reader: Words, *, one_only: bool) -> tuple[Span, ...]:
 
 def icmp_message(reader: Words, family: int) -> Span:
     """Read an ICMP type and code, none being all, as stretches of type*256+code."""
-    names = ICMP6_MESSAGES if family == 6 else ICMP_MESSAGES
-    word = reader.peek()
-    if word in names:
-        kind, code = names[reader.take()]
-    elif is_number(word):
-        kind, code = _number(reader.take(), 255), None
-        if is_number(reader.peek()):
-            code = _number(reader.take(), 255)
-    else:
-        return ALL_PORTS
-    return (kind * 256, kind * 256 + 255) if code is None else (kind * 256 + code, kind * 256 + code)
+    return message_of(reader, ICMP6_MESSAGES if family == 6 else ICMP_MESSAGES)
 
 
 def wildcard(base: str, mask: str, objects: Objects) -> Spans:
@@ -301,16 +210,5 @@ def host_v6(word: str) -> Span:
     return (number, number)
 
 
-def is_number(word: str, digits: int = 10) -> bool:
-    """Tell a plain decimal number of at most so many digits."""
-    return word.isascii() and word.isdigit() and len(word) <= digits
-
-
 def _port(word: str) -> int:
-    return IOS_PORTS[word] if word in IOS_PORTS else _number(word, 65535)
-
-
-def _number(word: str, most: int) -> int:
-    if not is_number(word, 5) or int(word) > most:
-        raise UnreadableError(word)
-    return int(word)
+    return IOS_PORTS[word] if word in IOS_PORTS else number_up_to(word, 65535)

@@ -114,6 +114,7 @@ def _filter_step(
             default_places=main[1],
             default_log=main[2],
             stateful=False,  # replies are let through by a line that asks for the state, or not at all
+            tells_replies=True,
         )
     ]
 
@@ -173,7 +174,12 @@ def _nat_steps(
     if held:
         steps.append(
             Filter(
-                name=hook.name, lines=tuple(held), default=Action.PERMIT, default_log=False, stateful=False
+                name=hook.name,
+                lines=tuple(held),
+                default=Action.PERMIT,
+                default_log=False,
+                stateful=False,
+                tells_replies=True,
             )
         )
     if translations:

@@ -104,6 +104,7 @@ def _filter(export: Export, base: BaseChain, untracked: list[Match]) -> Filter:
         ingress=devices if base.hook == "ingress" else None,
         egress=devices if base.hook == "egress" else None,
         stateful=False,  # replies are let through by a line that asks for the state, or not at all
+        tells_replies=True,
     )
 
 
@@ -162,7 +163,14 @@ def _translations(export: Export, bases: Sequence[BaseChain], untracked: list[Ma
         held = kept_back(layout, prefix)
         if held:
             steps.append(
-                Filter(name=name, lines=tuple(held), default=Action.PERMIT, default_log=False, stateful=False)
+                Filter(
+                    name=name,
+                    lines=tuple(held),
+                    default=Action.PERMIT,
+                    default_log=False,
+                    stateful=False,
+                    tells_replies=True,
+                )
             )
         translated = any(line.end.source or line.end.destination for line in layout.lines)
         if translated:

@@ -85,6 +85,35 @@ def _routes(objects: Objects) -> Iterator[Route]:
                 gateway=_address(gateway.word("gateway")) if gateway is not None else None,
                 place=objects.export.place(one.line),
             )
+    yield from _default_routes(objects, gateways)
+
+
+def _default_routes(objects: Objects, gateways: dict[str | None, Element]) -> Iterator[Route]:
+    """Yield where all else goes: the gateway that is chosen, or each that the device may choose by itself.
+
+    Source: pfSense Documentation, "Managing the Default Gateway": a name, automatic (nothing is kept) or none
+    ("-"). OPNsense, and pfSense before 2.4.4, mark the gateway itself with `defaultgw`.
+    """
+    for key, network in (("defaultgw4", "0.0.0.0/0"), ("defaultgw6", "::/0")):
+        chosen = objects.root.word("gateways", key)
+        if chosen == "-":
+            continue
+        marked = [
+            one
+            for name, one in gateways.items()
+            if (name == chosen if chosen else (mark := one.find("defaultgw")) is not None and is_on(mark))
+            and (network == "::/0") == (one.word("ipprotocol") == "inet6")
+        ]
+        for one in marked:
+            yield Route(
+                network=ip_network(network),
+                interface=one.word("interface"),
+                gateway=_address(one.word("gateway")),
+                place=objects.export.place(one.line),
+            )
+        if not marked and not chosen and key == "defaultgw4":
+            for name in sorted(objects.outside):
+                yield Route(network=ip_network(network), interface=name)
 
 
 def _networks(objects: Objects, text: str) -> Iterator[Network]:

@@ -1,0 +1,177 @@
+"""`zoneguard sensor`: the daemon on a mirror port, its configuration and its status."""
+
+from __future__ import annotations
+
+import json
+import time
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from zoneguard.cli.bilingual import Group, group, language, option
+from zoneguard.errors import InputRefusedError, MachineLacksError
+from zoneguard.text import Text
+
+if TYPE_CHECKING:
+    from zoneguard.sensor.config import Config
+
+DEFAULT = Path("/etc/zoneguard/sensor.yaml")
+
+CONFIG = option(
+    "--config",
+    "config_path",
+    type=click.Path(path_type=Path),
+    default=DEFAULT,
+    show_default=True,
+    metavar="FILE",
+    words=Text(ja="センサーの設定。", en="The sensor's configuration."),
+)
+
+
+@group(
+    "sensor",
+    Text(
+        ja="ミラーポートで常時監視するセンサーの設定と状態です。",
+        en="The daemon on a mirror port: its configuration and its status.",
+    ),
+)
+def sensor() -> None:
+    """Configure and ask the daemon on a mirror port."""
+
+
+@sensor.group(
+    "config",
+    cls=Group,
+    words=Text(
+        ja="センサーの設定（sensor.yaml）を検査し、ひな形を表示します。",
+        en="Lint a sensor's configuration (sensor.yaml) or show one to start from.",
+    ),
+)
+def config() -> None:
+    """Lint or begin a sensor's configuration."""
+
+
+@config.command(
+    "lint",
+    words=Text(
+        ja=f"FILE（既定は {DEFAULT}）と、それが指す方針を検査し、誤りをすべて行と桁で示します。",
+        en=f"Check FILE (default: {DEFAULT}) and the policy it names, and tell every mistake by line and column.",
+    ),
+)
+@click.argument("file", required=False, default=DEFAULT, type=click.Path(path_type=Path))
+@click.pass_context
+def lint(ctx: click.Context, file: Path) -> None:
+    """Check FILE and the policy it names, and tell every mistake by line and column."""
+    from zoneguard.policy.load import load_policy
+    from zoneguard.sensor.load import observation_faults
+
+    loaded = _load(file)
+    faults = observation_faults(loaded, load_policy(loaded.policy))
+    if faults:
+        raise InputRefusedError(*faults)
+    interfaces, folders, outputs = len(loaded.interfaces), len(loaded.folders), len(loaded.outputs)
+    told = Text(
+        ja=f"{file}: 誤りはありません（インターフェース{interfaces}、フォルダー{folders}、出力{outputs}）",
+        en=f"{file}: no mistakes ({interfaces} interfaces, {folders} folders, {outputs} outputs)",
+    )
+    click.echo(told.in_(language(ctx)))
+
+
+@config.command(
+    "schema",
+    words=Text(
+        ja="sensor.yaml の JSON Schema をエディター向けに出力します。",
+        en="Print the JSON Schema of sensor.yaml, for editors.",
+    ),
+)
+def schema() -> None:
+    """Print the JSON Schema of sensor.yaml, for editors."""
+    require_extra()
+    from zoneguard.sensor.document import sensor_schema
+
+    click.echo(json.dumps(sensor_schema(), ensure_ascii=False, indent=2))
+
+
+@config.command(
+    "example",
+    words=Text(
+        ja="注釈つきの sensor.yaml のひな形を出力します。",
+        en="Print a commented sensor.yaml to start from.",
+    ),
+)
+def example() -> None:
+    """Print a commented sensor.yaml to start from."""
+    text = files("zoneguard.sensor").joinpath("example.yaml").read_text(encoding="utf-8")
+    click.echo(text, nl=False)
+
+
+@sensor.command(
+    "status",
+    words=Text(
+        ja="動いているセンサーの状態を表示します。",
+        en="Show how the running sensor is.",
+    ),
+)
+@CONFIG
+@option(
+    "--file",
+    "status_path",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    words=Text(
+        ja="設定の代わりに読む状態ファイル。", en="Read this status file, whatever the configuration says."
+    ),
+)
+@option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    words=Text(ja="出力の形式。", en="What to print."),
+)
+@click.pass_context
+def status(ctx: click.Context, config_path: Path, status_path: Path | None, form: str) -> None:
+    """Show how the running sensor is."""
+    from zoneguard.sensor.page import status_page
+    from zoneguard.sensor.status import read_status
+
+    path = status_path or _load(config_path).status
+    told = read_status(path)
+    if form == "json":
+        click.echo(json.dumps(told, ensure_ascii=False, indent=2))
+        return
+    try:
+        page = status_page(told, language(ctx), now=time.time_ns())
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise InputRefusedError(
+            Text(
+                ja=f"{path}: 状態ファイルの形が違います。センサーと同じ版の zoneguard で読んでください。",
+                en=f"{path}: this status file has another shape; read it with the sensor's own version of zoneguard.",
+            )
+        ) from None
+    click.echo(page, nl=False)
+
+
+def require_extra() -> None:
+    """Refuse to go on when the packages of the sensor are not installed."""
+    from importlib.util import find_spec
+
+    missing = [name for name in ("cronsim", "prometheus_client") if find_spec(name) is None]
+    if missing:
+        listed = ", ".join(missing)
+        raise MachineLacksError(
+            Text(
+                ja=f"センサーに必要なパッケージがありません（{listed}）。`pip install 'zoneguard[sensor]'` を実行してください。",
+                en=f"Packages that the sensor needs are missing ({listed}); run `pip install 'zoneguard[sensor]'`.",
+            )
+        )
+
+
+def _load(file: Path) -> Config:
+    require_extra()
+    from zoneguard.sensor.load import load_config
+
+    return load_config(file)
