@@ -1,4 +1,4 @@
-"""RFC 5424 syslog over UDP (RFC 5426), TCP with counted octets (RFC 6587) or TLS (RFC 5425)."""
+"""RFC 5424 syslog over UDP (RFC 5426: nobody tells whether anything arrives), TCP with counted octets (RFC 6587) or TLS (RFC 5425)."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import socket
 import ssl
 import struct
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from zoneguard.findings.finding import Severity
 from zoneguard.findings.lifecycle import Change
 from zoneguard.report.harmless import harmless
 from zoneguard.report.when import moment
+from zoneguard.sensor.config import Transport
 from zoneguard.sensor.messages import notices_of, told_of
 from zoneguard.sensor.sinks.base import SinkUnavailable
 from zoneguard.sensor.sinks.wording import CHANGES, counts_of, summary
@@ -41,14 +41,6 @@ _SD_ID = "zoneguard@32473"  # 32473 is the number for examples (RFC 5612): we ha
 _LET_IN_SECONDS = 2.0  # servers that send no tickets cost us this much a delivery
 _MOST_HOST, _MOST_VALUE = 255, 500
 _BOM = b"\xef\xbb\xbf"
-
-
-class Transport(StrEnum):
-    """How messages travel."""
-
-    UDP = "udp"  # nobody tells whether anything arrives
-    TCP = "tcp"
-    TLS = "tls"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
