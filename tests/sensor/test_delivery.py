@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.store.disk import small_disk
@@ -241,6 +241,7 @@ pendings = st.lists(
 ).map(lambda found: [replace(one, sequence=n, key=str(n)) for n, one in enumerate(found)])
 
 
+@settings(deadline=None)
 @given(pendings, st.lists(st.integers(NOW - 20 * SECOND, NOW), max_size=6), st.integers(1, 4) | st.none())
 def test_a_plan_keeps_order_pace_and_patience(pending, sent, most):
     pace = Pace(most=most, window=10)

@@ -1,4 +1,7 @@
-"""RFC 5424 syslog over UDP (RFC 5426: nobody tells whether anything arrives), TCP with counted octets (RFC 6587) or TLS (RFC 5425)."""
+"""RFC 5424 syslog over UDP (RFC 5426), TCP with counted octets (RFC 6587) or TLS (RFC 5425).
+
+Over UDP nobody tells whether anything arrives.
+"""
 
 from __future__ import annotations
 
