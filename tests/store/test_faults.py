@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from datetime import UTC
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,7 @@ from zoneguard.errors import (
 from zoneguard.findings.finding import Severity
 from zoneguard.findings.lifecycle import Status
 from zoneguard.sensor.messages import digest
+from zoneguard.store.history import History
 from zoneguard.store.lock import FolderLock
 from zoneguard.store.opening import open_store, visit_store
 from zoneguard.store.records import Began, FileDone, Retention
@@ -67,6 +69,11 @@ def test_whatever_moment_a_sensor_is_killed_nothing_is_lost_and_nothing_told_twi
         held = {one.finding.fingerprint for one in store.findings()}
         totals = {one.finding.fingerprint: one.flows for one in store.findings()}
         assert store.waiting("s1", "log") == 0
+        parts = store.parts("s1")
+    on_disk = {path.relative_to(tmp_path / "flows").as_posix() for path in tmp_path.rglob("*.parquet*")}
+    assert on_disk == {part.name for part in parts}
+    assert History(tmp_path / "flows", UTC).damaged(parts) == []
+    assert sum(part.flows for part in parts) == total
     lines = [json.loads(line) for line in delivered.read_text("utf-8").splitlines()]
     by_key = {line["key"]: line for line in lines}
     told_ = [
