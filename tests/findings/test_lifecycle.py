@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.store.made import NOW, SECOND, WAIVER, finding
@@ -186,6 +186,7 @@ def replay(steps):
         yield now, findings, step, dict(known)
 
 
+@settings(deadline=None)
 @given(judgements)
 def test_nothing_is_ever_told_twice(steps):
     open_, ever = {}, set()
@@ -209,6 +210,7 @@ def test_nothing_is_ever_told_twice(steps):
             ever.add(name)
 
 
+@settings(deadline=None)
 @given(judgements)
 def test_what_holds_and_is_not_waived_was_told_at_its_gravest(steps):
     for now, findings, _, known in replay(steps):
@@ -222,6 +224,7 @@ def test_what_holds_and_is_not_waived_was_told_at_its_gravest(steps):
                 assert after.acknowledged is None
 
 
+@settings(deadline=None)
 @given(judgements)
 def test_the_same_judgement_at_the_same_time_tells_nothing_more(steps):
     for now, findings, _, known in replay(steps):
@@ -231,6 +234,7 @@ def test_the_same_judgement_at_the_same_time_tells_nothing_more(steps):
         assert told & {one.fingerprint for one in fresh} == set()
 
 
+@settings(deadline=None)
 @given(judgements)
 def test_findings_without_newer_packets_change_nothing_that_is_told(steps):
     alike = [
@@ -249,6 +253,7 @@ def test_findings_without_newer_packets_change_nothing_that_is_told(steps):
         assert told[0] == told[1]
 
 
+@settings(deadline=None)
 @given(judgements)
 def test_first_seen_never_grows_and_last_seen_never_shrinks(steps):
     before = {}

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import random
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.store.disk import small_disk
 from tests.store.made import DAY, NOW, SECOND, begin, finding, judged
+from zoneguard.errors import StoreFullError
 from zoneguard.findings.finding import Severity
 from zoneguard.findings.lifecycle import advance
 from zoneguard.sensor.delivery import Delivery, Pace, Send, SendAsOne, Wait, plan, wait_after
@@ -162,6 +165,25 @@ def test_a_killed_delivery_sends_the_same_digest_again(store):
     assert second.got[1].body["messages"] == 5
 
 
+def test_what_was_sent_while_the_disk_was_full_is_not_sent_again_and_again():
+    with small_disk(4) as folder:
+        store, _ = open_store(f"sqlite:///{folder}/zg.db", now=NOW)
+        commit_each(store, 3)
+        receiver = Receiver()
+        delivery = delivery_to(store, receiver)
+        filling = folder / "filling"
+        with suppress(OSError), filling.open("wb", buffering=0) as file:
+            while True:
+                file.write(bytes(4096))
+        for _ in range(3):
+            with pytest.raises(StoreFullError):
+                delivery.step(NOW)
+        filling.unlink()
+        assert drain(delivery, NOW) == NOW
+        assert [one.sequence for one in receiver.got] == [1, 2, 3]
+        store.close()
+
+
 def test_a_flood_becomes_one_digest_that_says_how_many(store):
     commit_each(store, 200)
     receiver = Receiver()
@@ -219,6 +241,7 @@ pendings = st.lists(
 ).map(lambda found: [replace(one, sequence=n, key=str(n)) for n, one in enumerate(found)])
 
 
+@settings(deadline=None)
 @given(pendings, st.lists(st.integers(NOW - 20 * SECOND, NOW), max_size=6), st.integers(1, 4) | st.none())
 def test_a_plan_keeps_order_pace_and_patience(pending, sent, most):
     pace = Pace(most=most, window=10)

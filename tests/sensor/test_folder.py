@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zoneguard.sensor.folder import File, Look, look
@@ -108,6 +108,7 @@ def test_a_file_that_grew_after_it_was_read_is_told_and_read_again():
     assert names(made[3].ready) == ["a"]
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.lists(

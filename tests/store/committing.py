@@ -1,6 +1,6 @@
-"""A sensor in small, made to be killed: judges, commits, delivers to a file, until it is through.
+"""A sensor in small, made to be killed: judges, writes history, commits, delivers to a file, until it is through.
 
-Arguments: URL of the store, file to deliver to. For each line of input, a number of findings to reach, a child is
+Arguments: URL of the store, file to deliver to; the history lies beside it. For each line of input, a number of findings to reach, a child is
 forked, which goes on where the store says that the one before it was killed; its number is printed, and how it ended.
 """
 
@@ -13,8 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.store.made import NOW, SECOND, begin, finding, judged
+from tests.store.test_history import JST, MIDNIGHT, flows
 from zoneguard.sensor.delivery import Delivery, Pace
+from zoneguard.store.history import History
 from zoneguard.store.opening import open_store
+from zoneguard.store.upkeep import take_up
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,6 +49,7 @@ class Lines:
 
 def main() -> None:
     import alembic.command  # noqa: F401 - once for all children
+    import pyarrow.parquet  # noqa: F401
 
     for line in sys.stdin:
         child = os.fork()
@@ -64,17 +68,23 @@ def say(line: str) -> None:
 def work(url: str, delivered: Path, count: int) -> None:
     store, _ = open_store(url, now=NOW)
     delivery = Delivery(store, Lines(delivered), sensor="s1", name="log", pace=Pace(), chance=lambda: 0.5)
+    history = History(delivered.with_name("flows"), JST)
     say(str(os.getpid()))
+    take_up(store, history, "s1")
     run = begin(store)
     done = len(store.known("s1"))
     serial = 0
     mine: list[int] = []
     while done < count:
-        mine += range(done, min(done + AT_ONCE, count))
+        fresh = range(done, min(done + AT_ONCE, count))
+        mine += fresh
         serial += 1
         at = NOW + done * SECOND
         found = [finding(f"f{n}", first_seen=NOW, last_seen=NOW + n) for n in mine]
-        store.commit(judged(store, run=run, serial=serial, findings=found, at=at, gone_after=10**6))
+        parts = history.write(flows(len(fresh), start=MIDNIGHT))
+        store.commit(
+            judged(store, run=run, serial=serial, findings=found, at=at, gone_after=10**6, parts=parts)
+        )
         done = len(store.known("s1"))
         delivery.step(at)
     while delivery.step(NOW).until is not None:

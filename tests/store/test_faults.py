@@ -10,13 +10,13 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import tempfile
 import time
-from contextlib import contextmanager
+from datetime import UTC
 from pathlib import Path
 
 import pytest
 
+from tests.store.disk import small_disk
 from tests.store.made import DAY, NOW, SECOND, begin, finding, judged, told
 from zoneguard.errors import (
     ExitCode,
@@ -29,6 +29,7 @@ from zoneguard.errors import (
 from zoneguard.findings.finding import Severity
 from zoneguard.findings.lifecycle import Status
 from zoneguard.sensor.messages import digest
+from zoneguard.store.history import History
 from zoneguard.store.lock import FolderLock
 from zoneguard.store.opening import open_store, visit_store
 from zoneguard.store.records import Began, FileDone, Retention
@@ -68,6 +69,11 @@ def test_whatever_moment_a_sensor_is_killed_nothing_is_lost_and_nothing_told_twi
         held = {one.finding.fingerprint for one in store.findings()}
         totals = {one.finding.fingerprint: one.flows for one in store.findings()}
         assert store.waiting("s1", "log") == 0
+        parts = store.parts("s1")
+    on_disk = {path.relative_to(tmp_path / "flows").as_posix() for path in tmp_path.rglob("*.parquet*")}
+    assert on_disk == {part.name for part in parts}
+    assert History(tmp_path / "flows", UTC).damaged(parts) == []
+    assert sum(part.flows for part in parts) == total
     lines = [json.loads(line) for line in delivered.read_text("utf-8").splitlines()]
     by_key = {line["key"]: line for line in lines}
     told_ = [
@@ -78,25 +84,6 @@ def test_whatever_moment_a_sensor_is_killed_nothing_is_lost_and_nothing_told_twi
     assert all(line == by_key[line["key"]] for line in lines)
     assert set(totals.values()) == {3}
     assert total > KILLS  # most children came to their work
-
-
-@contextmanager
-def small_disk(mebibytes):
-    """A file system of so many MiB; needs root."""
-    folder = Path(tempfile.mkdtemp(prefix="zoneguard-disk-"))
-    made = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={mebibytes}m", "tmpfs", str(folder)],
-        check=False,
-        capture_output=True,
-    )
-    if made.returncode:
-        folder.rmdir()
-        pytest.skip("needs root and the right to mount")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)
-        folder.rmdir()
 
 
 def many(first, count):

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.store.disk import small_disk
 from tests.store.made import DAY, NOW, SECOND
-from tests.store.test_faults import small_disk
 from zoneguard.errors import StoreFullError
 from zoneguard.net.address import number_of, pair_of
 from zoneguard.net.flow import COLUMNS, FlowTable

@@ -108,6 +108,8 @@ def test_an_acknowledgement_from_beside_is_kept_by_the_next_commit(store):
     )
     one = judged(store, run=run, serial=2, findings=[])
     store.commit(replace(one, known=step.known, messages=()))
+    assert set(store.acknowledgements("s1")) == {Key("s1", "a")}
+    assert store.acknowledgements("s2") == {}
     assert store.findings()[0].acknowledged == replace(given, note="業者に\\x00連絡済み")
     assert store.tallies()[0].acknowledged == 1
     graver = finding("a", Severity.CRITICAL, last_seen=NOW + 2 * SECOND)

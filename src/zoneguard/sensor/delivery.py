@@ -102,12 +102,18 @@ class Delivery:
         self._name = name
         self._pace = pace
         self._chance = chance
+        self._taken: tuple[int, int] | None = (
+            None  # taken up to this sequence at this time, and not noted yet
+        )
 
     def step(self, now: int) -> Wait:
         """Send what is due; tells when to be called again (ns; `now`: at once; None: when something is new).
 
-        Raises StoreUnavailableError: what was sent and could not be noted goes out again under the same key.
+        Raises StoreUnavailableError; what was sent and could not be noted is noted at the next step, or, after a
+        restart, goes out again under the same key.
         """
+        if self._taken is not None:
+            self._note(*self._taken)
         match self._planned(now):
             case Wait() as wait:
                 return wait
@@ -140,10 +146,16 @@ class Delivery:
         except SinkUnavailable as refusal:
             taken = refusal.delivered if len(outgoing) == len(messages) else 0
             if taken:
-                self._store.delivered(self._sensor, self._name, last=messages[taken - 1].sequence, at=now)
+                self._note(messages[taken - 1].sequence, now)
             return self._failed(messages[taken].attempts + 1, refusal, now)
-        self._store.delivered(self._sensor, self._name, last=messages[-1].sequence, at=now)
+        self._note(messages[-1].sequence, now)
         return Wait(until=now)
+
+    def _note(self, last: int, at: int) -> None:
+        # Kept until it is written: a disk that stays full must not make us send the same again at each step.
+        self._taken = (last, at)
+        self._store.delivered(self._sensor, self._name, last=last, at=at)
+        self._taken = None
 
     def _failed(self, attempts: int, refusal: SinkUnavailable, now: int) -> Wait:
         wait = wait_after(attempts, self._pace, self._chance())

@@ -15,11 +15,13 @@ from zoneguard.errors import InputRefusedError, StoreUnavailableError, why
 from zoneguard.findings.lifecycle import Status, advance
 from zoneguard.sensor import messages
 from zoneguard.sensor.messages import findings_messages, notice_messages
+from zoneguard.sensor.outputs import retention_of
 from zoneguard.sensor.resolve import read_secret
 from zoneguard.store.history import History
 from zoneguard.store.opening import open_store
 from zoneguard.store.parquet import Flows
-from zoneguard.store.records import Began, Commit, FlowDay, Retention
+from zoneguard.store.records import Commit, FlowDay
+from zoneguard.store.upkeep import take_up, tidy
 from zoneguard.text import Text
 
 if TYPE_CHECKING:
@@ -107,18 +109,12 @@ class Memory:
             now=now,
             password=None if secret is None else read_secret(secret, environment),
             state=config.state,
-            retention=_retention(config),
+            retention=retention_of(config.retention),
             digest=messages.digest,
         )
         self.notices: list[Text] = list(notes.notices)
         self.history = History(config.state / "history", zone)
-        if notes.began is Began.ANEW and (parts := self.history.adopt()):
-            self.store.replace_parts(config.name, old=[], new=parts)
-        vouched = self.store.parts(config.name)
-        settled = self.history.settle(vouched)
-        if settled.missing:
-            self.store.replace_parts(config.name, old=settled.missing, new=[])
-        self.notices += settled.notices
+        self.notices += take_up(self.store, self.history, config.name)
         self.known: dict[Key, Known] = self.store.known(config.name)
         self._blind: list[Blind] = list(self._unobserved(now))
         self._flows: list[Flows] = []
@@ -248,12 +244,9 @@ class Memory:
 
     def prune(self, now: int) -> None:
         """Remove what is older than its retention. Raises StoreUnavailableError."""
-        name, days = self._config.name, self._config.retention.history // DAY
+        days = self._config.retention.history // DAY
         self.store.prune(now)
-        old = self.history.expired(self.store.parts(name), now=now, days=days)
-        if old:
-            self.store.replace_parts(name, old=old, new=[])
-            self.history.remove(old)
+        self.notices += tidy(self.store, self.history, self._config.name, now=now, days=days)
 
     def close(self) -> None:
         """Let go of the store."""
@@ -330,16 +323,6 @@ def _unpacked(octets: bytes) -> tuple[Stand, list[int]]:
     head = json.loads(rest[_HEAD : _HEAD + length])
     stand = Stand(period=head["period"], names=tuple(head["names"]), meter=rest[_HEAD + length :])
     return stand, head["parts"]
-
-
-def _retention(config: Config) -> Retention:
-    kept = config.retention
-    return Retention(
-        gone_findings=kept.findings // DAY,
-        flow_days=kept.aggregates // DAY,
-        coverage=kept.aggregates // DAY,
-        runs=kept.runs // DAY,
-    )
 
 
 def _values(one: DaySum) -> dict[str, Any]:

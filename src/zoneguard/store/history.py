@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _NAME = re.compile(r"part-(\d{8,})\.parquet")
 _DAY = re.compile(r"day=(\d{4}-\d\d-\d\d)")
+_DAY_LONG = 86_400 * 1_000_000_000
 _QUARTER = 900 * 1_000_000_000  # every time zone's day begins on a quarter of an hour
 
 
@@ -110,7 +111,7 @@ class History:
         """
         old: list[Part] = []
         held: list[Flows] = []
-        for part in sorted(parts, key=lambda one: one.number):
+        for part in sorted(parts, key=lambda one: (one.flows, one.number)):
             if part.flows + sum(one.flows for one in old) > most:
                 continue
             try:
@@ -154,8 +155,12 @@ class History:
 
     def expired(self, parts: Iterable[Part], *, now: int, days: int) -> list[Part]:
         """Give the parts of days that ended more than so many days ago; `now` is ns since 1970."""
-        first = (self._moment(now) - timedelta(days=days)).date().isoformat()
+        first = self.day(now - days * _DAY_LONG)
         return [part for part in parts if part.day < first]
+
+    def day(self, time: int) -> str:
+        """Give the day that a time (ns since 1970) falls on."""
+        return self._moment(time).date().isoformat()
 
     def path(self, part: Part) -> Path:
         """Give the file of a part."""
@@ -163,9 +168,7 @@ class History:
 
     def _by_day(self, times: NDArray[np.int64]) -> Iterator[tuple[str, NDArray[np.int64]]]:
         quarters, inverse = np.unique(times // _QUARTER, return_inverse=True)
-        days = np.array(
-            [self._moment(int(one) * _QUARTER).date().isoformat() for one in quarters], dtype="U10"
-        )
+        days = np.array([self.day(int(one) * _QUARTER) for one in quarters], dtype="U10")
         of_flow = days[inverse] if len(quarters) else days
         for day in np.unique(days):
             yield str(day), np.flatnonzero(of_flow == day)

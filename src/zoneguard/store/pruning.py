@@ -22,7 +22,7 @@ FOLDED = 0  # the run that stands for all runs that are over
 def prune(connection: Connection, at: int, retention: Retention, scale: float) -> int:
     """Delete and fold; give the number of rows that are gone."""
 
-    def before(days: int) -> int:
+    def before(days: float) -> int:
         return at - int(days * scale * DAY)
 
     deleted = 0

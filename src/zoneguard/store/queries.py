@@ -51,6 +51,17 @@ def known(connection: Connection, sensor: str) -> dict[Key, Known]:
     }
 
 
+def acknowledgements(connection: Connection, sensor: str) -> dict[Key, Acknowledgement]:
+    """Give who deals with what."""
+    table = schema.findings
+    query = select(table).where(table.c.sensor == sensor, table.c.ack_by.is_not(None))
+    return {
+        Key(row.sensor, row.fingerprint): given
+        for row in connection.execute(query)
+        if (given := _acknowledged(row)) is not None
+    }
+
+
 def is_done(connection: Connection, sensor: str, *, path: str, size: int, mtime: int) -> bool:
     """Look a file up by name, size and time."""
     table = schema.files

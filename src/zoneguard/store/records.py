@@ -224,13 +224,13 @@ class CoverageSum:
 class Retention:
     """How many days what is over is kept; what is open or not yet delivered always is."""
 
-    gone_findings: int = 400
-    delivered: int = 30
-    flow_days: int = 400
-    coverage: int = 400
-    runs: int = 30  # then their counts are folded into one row a finding or day
-    files: int = 90
-    commits: int = 30
+    gone_findings: float = 400
+    delivered: float = 30
+    flow_days: float = 400
+    coverage: float = 400
+    runs: float = 30  # then their counts are folded into one row a finding or day
+    files: float = 90
+    commits: float = 30
 
 
 class Began(StrEnum):

@@ -97,6 +97,10 @@ class Store:
         """Give what is known of a sensor's findings, for `findings.lifecycle.advance`."""
         return self._read(lambda c: queries.known(c, sensor))
 
+    def acknowledgements(self, sensor: str) -> dict[Key, Acknowledgement]:
+        """Give who deals with what: all that may change beside a sensor that keeps what it knows in memory."""
+        return self._read(lambda c: queries.acknowledgements(c, sensor))
+
     def acknowledge(self, key: Key, given: Acknowledgement | None) -> None:
         """Put or, with None, take back an acknowledgement; raises ValueError for a finding that is unknown or gone."""
         self._write(lambda c: writing.acknowledge(c, key, given))

@@ -8,8 +8,8 @@ import subprocess
 import pytest
 
 from tests.sensor.sinks.sending import HOSTILE, HOSTILE_FINDING, JST, digested, notice, outgoing
+from tests.store.disk import small_disk
 from tests.store.made import DAY, NOW, finding
-from tests.store.test_faults import small_disk
 from zoneguard.findings.finding import Severity
 from zoneguard.sensor.sinks.base import SinkUnavailable
 from zoneguard.sensor.sinks.jsonl import Form, JsonLines

@@ -12,8 +12,9 @@ import pytest
 from tests.sensor.sinks.sending import HOSTILE_FINDING, JST, digested, notice, outgoing
 from tests.store.made import finding
 from zoneguard.findings.finding import Severity
+from zoneguard.sensor.config import MailSecurity
 from zoneguard.sensor.sinks.base import SinkUnavailable
-from zoneguard.sensor.sinks.mail import MOST_IN_MAIL, Mail, Relay, Security, mail_subject, mail_text
+from zoneguard.sensor.sinks.mail import MOST_IN_MAIL, Mail, Relay, mail_subject, mail_text
 
 
 class Server:
@@ -103,7 +104,7 @@ def receiving(*arguments, **options):
         made.close()
 
 
-def sink_to(server, security=Security.NONE, **options):
+def sink_to(server, security=MailSecurity.NONE, **options):
     return Mail(
         Relay(host="localhost", port=server.port, security=security, timeout=5, **options),
         sender="zoneguard@example.jp",
@@ -158,23 +159,23 @@ def test_hostile_strings_add_no_header_and_no_control_character():
 def test_starttls_and_login_come_before_the_mail(certificate):
     login = {"user": "sensor", "password": lambda: "pa55 word\n"}
     with receiving(certificate.server) as server:
-        sink_to(server, Security.STARTTLS, ca=certificate.path, **login).deliver([notice()])
+        sink_to(server, MailSecurity.STARTTLS, ca=certificate.path, **login).deliver([notice()])
     assert server.logins == [["sensor", "pa55 word"]]
     assert server.secured == [True]
 
 
 def test_tls_from_the_start(certificate):
     with receiving(certificate.server, implicit=True) as server:
-        sink_to(server, Security.TLS, ca=certificate.path).deliver([notice()])
+        sink_to(server, MailSecurity.TLS, ca=certificate.path).deliver([notice()])
     assert server.secured == [True]
 
 
 def test_a_server_that_offers_no_starttls_or_is_not_vouched_for_gets_nothing(certificate):
     with receiving() as server, pytest.raises(SinkUnavailable, match="STARTTLS"):
-        sink_to(server, Security.STARTTLS).deliver([notice()])
+        sink_to(server, MailSecurity.STARTTLS).deliver([notice()])
     assert server.mails == []
     with receiving(certificate.server) as server, pytest.raises(SinkUnavailable, match="verify failed"):
-        sink_to(server, Security.STARTTLS).deliver([notice()])
+        sink_to(server, MailSecurity.STARTTLS).deliver([notice()])
     assert server.mails == []
 
 
@@ -206,7 +207,7 @@ def test_what_the_server_refuses_is_not_delivered(refuse):
 
 
 def test_a_server_that_is_away_is_told():
-    relay = Relay(host="127.0.0.1", port=9, security=Security.NONE, timeout=2)
+    relay = Relay(host="127.0.0.1", port=9, security=MailSecurity.NONE, timeout=2)
     with pytest.raises(SinkUnavailable, match=r"127\.0\.0\.1"):
         Mail(relay, sender="a@example.jp", recipients=["b@example.jp"], zone=JST).deliver([notice()])
 

@@ -11,8 +11,9 @@ import pytest
 from tests.sensor.sinks.sending import HOSTILE_FINDING, JST, digested, notice, outgoing
 from tests.store.made import finding
 from zoneguard.findings.finding import Severity
+from zoneguard.sensor.config import Transport
 from zoneguard.sensor.sinks.base import SinkUnavailable
-from zoneguard.sensor.sinks.syslog import Address, Syslog, Transport, syslog_frames
+from zoneguard.sensor.sinks.syslog import Address, Syslog, syslog_frames
 from zoneguard.text import Text
 
 # RFC 5424 section 6, with BOM and UTF-8 as the message.

@@ -8,14 +8,14 @@ import ssl
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import format_datetime
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from zoneguard.errors import why
+from zoneguard.errors import ZoneGuardError, why
 from zoneguard.findings.finding import SEVERITY_ORDER
 from zoneguard.report.harmless import harmless
 from zoneguard.report.when import moment, short
 from zoneguard.report.words import SEVERITIES, VERDICTS
+from zoneguard.sensor.config import MailSecurity
 from zoneguard.sensor.messages import notices_of, told_of
 from zoneguard.sensor.sinks.base import SinkUnavailable
 from zoneguard.sensor.sinks.wording import CHANGES, counts_of, summary
@@ -33,21 +33,13 @@ if TYPE_CHECKING:
 MOST_IN_MAIL = 100  # findings in full; the rest is counted, and the JSON lines hold them
 
 
-class Security(StrEnum):
-    """How the connection is secured."""
-
-    NONE = "none"  # within one segment to a relay that knows nothing else
-    STARTTLS = "starttls"
-    TLS = "tls"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Relay:
     """The server that takes our mail; with a `user`, `password` gives what is asked for anew at each connection."""
 
     host: str
     port: int = 587
-    security: Security = Security.STARTTLS
+    security: MailSecurity = MailSecurity.STARTTLS
     ca: Path | None = None
     user: str | None = None
     password: Callable[[], str] = str
@@ -80,7 +72,7 @@ class Mail:
                 for message in messages:
                     server.send_message(self._mail(message), self._sender, list(self._recipients))
                     done += 1
-        except (smtplib.SMTPException, OSError, ValueError) as error:
+        except (smtplib.SMTPException, OSError, ValueError, ZoneGuardError) as error:
             if done < len(messages):
                 raise SinkUnavailable(f"{self._relay.host}: {_reason(error)}", delivered=done) from error
 
@@ -89,14 +81,14 @@ class Mail:
 
     def _connected(self) -> smtplib.SMTP:
         relay = self._relay
-        if relay.security is Security.TLS:
+        if relay.security is MailSecurity.TLS:
             server: smtplib.SMTP = smtplib.SMTP_SSL(
                 relay.host, relay.port, timeout=relay.timeout, context=_trusting(relay)
             )
         else:
             server = smtplib.SMTP(relay.host, relay.port, timeout=relay.timeout)
         try:
-            if relay.security is Security.STARTTLS:
+            if relay.security is MailSecurity.STARTTLS:
                 server.starttls(context=_trusting(relay))
             if relay.user is not None:
                 server.login(relay.user, relay.password().strip())

@@ -1,18 +1,22 @@
-"""RFC 5424 syslog over UDP (RFC 5426), TCP with counted octets (RFC 6587) or TLS (RFC 5425)."""
+"""RFC 5424 syslog over UDP (RFC 5426), TCP with counted octets (RFC 6587) or TLS (RFC 5425).
+
+Over UDP nobody tells whether anything arrives.
+"""
 
 from __future__ import annotations
 
+import select
 import socket
 import ssl
 import struct
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from zoneguard.findings.finding import Severity
 from zoneguard.findings.lifecycle import Change
 from zoneguard.report.harmless import harmless
 from zoneguard.report.when import moment
+from zoneguard.sensor.config import Transport
 from zoneguard.sensor.messages import notices_of, told_of
 from zoneguard.sensor.sinks.base import SinkUnavailable
 from zoneguard.sensor.sinks.wording import CHANGES, counts_of, summary
@@ -37,16 +41,9 @@ _SEVERITIES = {
 _NOTICE, _WARNING = 5, 4
 _MOST_SEQUENCE = 2_147_483_647  # RFC 5424 7.3.1: then it begins at 1 again
 _SD_ID = "zoneguard@32473"  # 32473 is the number for examples (RFC 5612): we have none of our own
+_LET_IN_SECONDS = 2.0  # servers that send no tickets cost us this much a delivery
 _MOST_HOST, _MOST_VALUE = 255, 500
 _BOM = b"\xef\xbb\xbf"
-
-
-class Transport(StrEnum):
-    """How messages travel."""
-
-    UDP = "udp"  # nobody tells whether anything arrives
-    TCP = "tcp"
-    TLS = "tls"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,8 +118,8 @@ class Syslog:
                 _read_to_end(raw)
                 return
             with _trusting(where).wrap_socket(raw, server_hostname=where.host) as secured:
+                _see_that_we_are_let_in(secured)
                 secured.sendall(octets)
-                # A refused client certificate is only told when we read (TLS 1.3).
                 try:
                     secured.unwrap()
                 except (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError):
@@ -241,6 +238,24 @@ def _read_to_end(connection: socket.socket) -> None:
             pass
     except TimeoutError:
         _see_that_all_is_acknowledged(connection)
+
+
+def _see_that_we_are_let_in(connection: ssl.SSLSocket) -> None:
+    """Read what a server of TLS 1.3 sends after its handshake: tickets, or that it refuses our certificate.
+
+    Later would be too late: a refusal that comes while we send may be lost with the connection.
+    """
+    if connection.version() != "TLSv1.3" or not select.select([connection], [], [], _LET_IN_SECONDS)[0]:
+        return
+    timeout = connection.gettimeout()
+    connection.settimeout(0)
+    try:
+        if not connection.recv(1):
+            raise ConnectionError("the receiver closed the connection before anything was sent")
+    except ssl.SSLWantReadError:
+        return  # tickets, and nothing more
+    finally:
+        connection.settimeout(timeout)
 
 
 def _see_that_all_is_acknowledged(connection: socket.socket) -> None:

@@ -17,7 +17,7 @@ from urllib.request import (
 )
 
 from zoneguard import __version__
-from zoneguard.errors import InputRefusedError, why
+from zoneguard.errors import InputRefusedError, ZoneGuardError, why
 from zoneguard.sensor.sinks.base import SinkUnavailable
 from zoneguard.sensor.sinks.document import document, one_line
 from zoneguard.text import Text
@@ -87,7 +87,7 @@ class Webhook:
                     delivered=done,
                     retry_after=_retry_after(error.headers.get("Retry-After")),
                 ) from error
-        except (URLError, HTTPException, OSError, ValueError) as error:
+        except (URLError, HTTPException, OSError, ValueError, ZoneGuardError) as error:
             reason = getattr(error, "reason", None) or error
             said = " ".join(str(reason).split()) or type(error).__name__
             raise SinkUnavailable(f"{self._shown()}: {said}", delivered=done) from error

@@ -18,7 +18,7 @@ CHANGES: dict[Change, Text] = {
     Change.NEW: Text(ja="新規", en="new"),
     Change.RETURNED: Text(ja="再発", en="returned"),
     Change.GRAVER: Text(ja="深刻化", en="graver"),
-    Change.GONE: Text(ja="解消", en="gone"),
+    Change.GONE: Text(ja="消滅", en="gone"),
 }
 
 Counts = dict[Change, dict[Severity, int]]
@@ -42,7 +42,7 @@ def counts_of(body: Mapping[str, Any]) -> Counts:
 
 
 def summary(counts: Counts) -> Text:
-    """Say how many of what: 新規 3（重大 1、高 2）、解消 1（中 1）."""
+    """Say how many of what: 新規 3（重大 1、高 2）、消滅 1（中 1）."""
     if not counts:
         return Text(ja="お知らせ", en="notice")
     ja, en = [], []
