@@ -16,8 +16,9 @@ from tests.naive import compare
 from tests.naive import generate as g
 from tests.naive.generate import Frame
 from zoneguard.capture import layout
+from zoneguard.capture.expiry import Timeouts
 from zoneguard.capture.flows import to_flows
-from zoneguard.capture.tables import Meter, Timeouts
+from zoneguard.capture.tables import Meter
 from zoneguard.net.flow import FlowTable
 
 if TYPE_CHECKING:

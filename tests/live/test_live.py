@@ -24,10 +24,11 @@ from tests.naive import compare
 from tests.naive import generate as g
 from tests.oracle.world import may_build
 from zoneguard.capture import layout, link
+from zoneguard.capture.expiry import Timeouts
 from zoneguard.capture.flows import to_flows
 from zoneguard.capture.link import Link
 from zoneguard.capture.live import Ring, wait_for
-from zoneguard.capture.tables import Meter, Timeouts
+from zoneguard.capture.tables import Meter
 from zoneguard.errors import ExitCode, MachineLacksError
 from zoneguard.net.flow import FlowTable
 
@@ -152,7 +153,8 @@ def test_what_finds_a_small_ring_full_is_counted_as_dropped(line):
 LISTEN = """
 import json, sys
 from zoneguard.capture.live import Ring
-from zoneguard.capture.tables import Meter, Timeouts
+from zoneguard.capture.expiry import Timeouts
+from zoneguard.capture.tables import Meter
 meter, ring = Meter(compiled=True, timeouts=Timeouts()), Ring("far", blocks=8, block_octets=1 << 18)
 print("ready", flush=True)
 judged = 0
@@ -358,7 +360,8 @@ DROP = """
 import json, os, sys
 from zoneguard.capture.live import Ring
 from zoneguard.capture.privileges import CAP_NET_RAW, drop_privileges
-from zoneguard.capture.tables import Meter, Timeouts
+from zoneguard.capture.expiry import Timeouts
+from zoneguard.capture.tables import Meter
 from zoneguard.errors import MachineLacksError
 meter, ring = Meter(compiled=False, timeouts=Timeouts()), Ring("far", blocks=4)
 drop_privileges("nobody", keep=[CAP_NET_RAW] if sys.argv[1] == "keep" else [])
