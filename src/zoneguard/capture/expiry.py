@@ -59,7 +59,7 @@ def expire(meter: Meter, timeouts: Timeouts, now: int) -> None:
 
 def expire_all(meter: Meter) -> None:
     """Hand on every live flow."""
-    end, rows = layout.FURTHEST, int(meter.t.scalars[layout.Z_ROWS])
+    end, rows = layout.NO_TIME, int(meter.t.scalars[layout.Z_ROWS])
     _sweep(meter, end, light=_NEVER, tcp=end, other=end, budget=rows)
 
 
@@ -78,7 +78,7 @@ def evict(meter: Meter) -> None:
         limits = int(np.partition(calm, wanted - 1)[wanted - 1]) + 1, _NEVER
     else:
         wanted -= len(calm)
-        limits = layout.FURTHEST, int(np.partition(last[~light], wanted - 1)[wanted - 1]) + 1
+        limits = now, int(np.partition(last[~light], wanted - 1)[wanted - 1]) + 1
     before, standing = len(rows), int((~light).sum())
     del rows, last
     _sweep(meter, now, light=limits[0], tcp=limits[1], other=limits[1], budget=before)
