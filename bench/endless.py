@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zoneguard.capture import kernels, layout
-from zoneguard.capture.tables import Meter, Timeouts
+from zoneguard.capture.expiry import Timeouts
+from zoneguard.capture.tables import Meter
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -35,7 +35,8 @@ ETHERNET = bytes.fromhex("020000000002 020000000001 0800")
 LISTEN = f"""
 import json, signal, sys, time
 from zoneguard.capture.live import Ring
-from zoneguard.capture.tables import Meter, Timeouts
+from zoneguard.capture.expiry import Timeouts
+from zoneguard.capture.tables import Meter
 ended = []
 signal.signal(signal.SIGINT, lambda *_: ended.append(1))
 meter = Meter(compiled=True, timeouts=Timeouts())

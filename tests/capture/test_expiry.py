@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from tests.naive import compare
 from tests.naive import generate as g
 from tests.naive.generate import ACK, BEGIN, FIN, PSH, RST, SECOND, SYN, Frame
-from zoneguard.capture import flows, layout
+from zoneguard.capture import expiry, flows, layout
+from zoneguard.capture.expiry import Timeouts
 from zoneguard.capture.flows import to_flows
-from zoneguard.capture.tables import Meter, Timeouts
+from zoneguard.capture.tables import Meter
 from zoneguard.net.flow import FlowTable, Opener, State
 
 A, B = "10.0.0.1", "10.0.0.2"
@@ -279,9 +280,9 @@ def test_the_two_ways_to_tell_what_is_light_agree() -> None:
     frames = [frame for frame in g.conversations(Random(11), 300) if frame.link == 1]
     endless = Endless(timeouts=Timeouts(idle_tcp=1 << 31, idle_other=1 << 31, light=1 << 31, active=0))
     endless.meter.read_bytes(g.pcap(frames, nano=True))
-    light = flows.light(endless.meter._live_rows())
+    light = flows.light(endless.meter.live_rows())
     assert 20 < int(light.sum()) < len(light) - 20
-    endless.meter._sweep(BEGIN, light=layout.FURTHEST, tcp=0, other=0, budget=len(light))
+    expiry._sweep(endless.meter, BEGIN, light=layout.FURTHEST, tcp=0, other=0, budget=len(light))
     assert endless.live == int((~light).sum())
 
 
@@ -305,3 +306,38 @@ def source_of(capture: bytes) -> Any:
 def test_only_a_meter_with_timeouts_expires_anything() -> None:
     with pytest.raises(ValueError, match="timeouts"):
         Meter(compiled=False).expire(BEGIN)
+
+
+def test_each_window_tells_what_came_in_it_and_the_tunnels_that_are_in_use() -> None:
+    endless = Endless()
+    inner = g.ipv4("192.168.0.1", "192.168.0.2", 17, g.udp(1, 2, b"x"))
+    outer = g.ipv4("10.0.0.1", "10.0.0.2", 47, g.gre(g.ipv4("10.1.0.1", "10.1.0.2", 4, inner), 0x0800, key=7))
+    passing = g.ipv4("10.0.0.3", "10.0.0.4", 47, g.gre(inner, 0x0800, key=8))
+    arp = g.ethernet(g.arp(1, 9, "10.0.0.1", "10.0.0.2"), 0x0806)
+    endless.see(g.ethernet(outer), g.ethernet(passing), arp, at=0)
+    first = endless.meter.window()
+    assert (first.coverage.packets, len(first.claims), len(first.tunnels)) == (3, 1, 3)
+    endless.see(g.ethernet(outer), at=50 * SECOND)
+    endless.expire(100 * SECOND)
+    second = endless.meter.window()
+    assert (second.coverage.packets, second.claims, len(second.tunnels)) == (1, [], 3)
+    third = endless.meter.window()
+    assert sorted(tunnel.number for tunnel in third.tunnels) == [0, 7]
+    assert third.coverage.packets == 0
+    endless.see(g.ethernet(outer), at=101 * SECOND)  # found again where it was left
+    assert endless.meter.window().tunnels == third.tunnels
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_more_tunnels_than_the_table_holds_are_told_window_by_window(*, compiled: bool) -> None:
+    endless = Endless(compiled=compiled)
+    inner = g.ipv4("192.168.0.1", "192.168.0.2", 17, g.udp(1, 2, b"x"))
+    for window in range(12):
+        tunnels = [
+            g.ethernet(g.ipv4("10.0.0.1", "10.0.0.2", 47, g.gre(inner, 0x0800, key=1000 * window + i)))
+            for i in range(400)
+        ]
+        endless.see(*tunnels, at=window * 61 * SECOND)
+        seen = endless.meter.window()
+        assert "tunnels beyond the bound" not in seen.coverage.not_decoded
+        assert {tunnel.number for tunnel in seen.tunnels} >= set(range(1000 * window, 1000 * window + 400))

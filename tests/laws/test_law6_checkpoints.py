@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 
 from tests.naive import generate
 from zoneguard.capture import layout
+from zoneguard.capture.expiry import Timeouts
 from zoneguard.capture.source import open_source
-from zoneguard.capture.tables import Meter, Timeouts
+from zoneguard.capture.tables import Meter
 from zoneguard.errors import InputRefusedError
 
 if TYPE_CHECKING:

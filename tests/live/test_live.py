@@ -24,10 +24,11 @@ from tests.naive import compare
 from tests.naive import generate as g
 from tests.oracle.world import may_build
 from zoneguard.capture import layout, link
+from zoneguard.capture.expiry import Timeouts
 from zoneguard.capture.flows import to_flows
 from zoneguard.capture.link import Link
 from zoneguard.capture.live import Ring, wait_for
-from zoneguard.capture.tables import Meter, Timeouts
+from zoneguard.capture.tables import Meter
 from zoneguard.errors import ExitCode, MachineLacksError
 from zoneguard.net.flow import FlowTable
 
@@ -61,7 +62,7 @@ class Listener:
     def drain(self) -> int:
         """Meter until nothing more comes."""
         packets = 0
-        while self.ring.wait(0.2):
+        while self.ring.wait(0.4):
             packets += self.ring.drain(self.meter, 0)
         return packets
 
@@ -150,13 +151,15 @@ def test_what_finds_a_small_ring_full_is_counted_as_dropped(line):
 
 
 LISTEN = """
-import json, sys
+import json, signal
 from zoneguard.capture.live import Ring
-from zoneguard.capture.tables import Meter, Timeouts
+from zoneguard.capture.expiry import Timeouts
+from zoneguard.capture.tables import Meter
 meter, ring = Meter(compiled=True, timeouts=Timeouts()), Ring("far", blocks=8, block_octets=1 << 18)
 print("ready", flush=True)
-judged = 0
-while ring.wait(3.5):
+judged, ended = 0, []
+signal.signal(signal.SIGINT, lambda *_: ended.append(1))
+while ring.wait(0.5) or not ended:
     judged += ring.drain(meter, 0)
 print(json.dumps([judged, *ring.statistics()]))
 """
@@ -174,6 +177,7 @@ def test_a_process_that_was_stopped_for_two_seconds_counts_what_it_missed(line):
             time.sleep(0.02)
         child.send_signal(signal.SIGCONT)
         sent += line.send(PACKETS, times=5)
+        child.send_signal(signal.SIGINT)
         said = child.communicate(timeout=30)[0]
     judged, received, dropped, _ = json.loads(said)
     assert dropped > 1000
@@ -242,6 +246,24 @@ def test_a_renamed_interface_is_still_heard(line):
         assert listener.ring.link() is Link.UP
         line.send(PACKETS[:10], interface="near3")
         assert listener.drain() == 10
+
+
+def test_the_interface_is_promiscuous_while_it_is_heard(line):
+    def promiscuity() -> int:
+        (about,) = json.loads(line.run("ip", "-d", "-j", "link", "show", "far"))
+        return about["promiscuity"]
+
+    with line.here():
+        plain = Ring("far", blocks=4, promiscuous=False)
+        assert promiscuity() == 0
+        ring = Ring("far", blocks=4)
+    assert promiscuity() == 1
+    line.run("ip", "link", "set", "far", "down")
+    line.run("ip", "link", "set", "far", "up")
+    assert promiscuity() == 1
+    ring.close()
+    plain.close()
+    assert promiscuity() == 0
 
 
 def test_several_rings_feed_one_meter_each_as_its_own_sensor(line):
@@ -358,7 +380,8 @@ DROP = """
 import json, os, sys
 from zoneguard.capture.live import Ring
 from zoneguard.capture.privileges import CAP_NET_RAW, drop_privileges
-from zoneguard.capture.tables import Meter, Timeouts
+from zoneguard.capture.expiry import Timeouts
+from zoneguard.capture.tables import Meter
 from zoneguard.errors import MachineLacksError
 meter, ring = Meter(compiled=False, timeouts=Timeouts()), Ring("far", blocks=4)
 drop_privileges("nobody", keep=[CAP_NET_RAW] if sys.argv[1] == "keep" else [])
@@ -374,7 +397,7 @@ try:
 except PermissionError:
     root = False
 packets = 0
-while ring.wait(0.5):
+while ring.wait(2):
     packets += ring.drain(meter, 0)
 status = dict(line.split(":", 1) for line in open("/proc/self/status"))
 print(json.dumps([packets, second, root, os.getuid(), os.getgid(), os.getgroups(),

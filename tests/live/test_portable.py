@@ -10,11 +10,12 @@ import pytest
 from tests.live.wire import wire
 from tests.naive import generate as g
 from tests.oracle.world import may_build
+from zoneguard.capture.expiry import Timeouts
 from zoneguard.capture.flows import to_flows
 from zoneguard.capture.link import Link
 from zoneguard.capture.live import Ring
 from zoneguard.capture.portable import Portable, listen
-from zoneguard.capture.tables import Meter, Timeouts
+from zoneguard.capture.tables import Meter
 from zoneguard.errors import ExitCode, MachineLacksError
 
 needs_a_wire = pytest.mark.skipif(

@@ -90,13 +90,13 @@ def warmup() -> tuple[Path | None, float]:
 
 def _compile() -> None:
     """Compile every kernel by reading nothing, and leave a mark that says so."""
-    from zoneguard.capture import flows, pcap, tables
+    from zoneguard.capture import expiry, flows, pcap, tables
 
     for magic_header in (pcap.EMPTY_FILE, pcap.EMPTY_SECTION):
         meter = tables.Meter(compiled=True)
         meter.read_bytes(magic_header)
         meter.finish()
-    endless = tables.Meter(compiled=True, timeouts=tables.Timeouts())
+    endless = tables.Meter(compiled=True, timeouts=expiry.Timeouts())
     endless.expire(1)
     endless.kernel.barrier()
     flows.prepare(compiled=True)

@@ -268,6 +268,7 @@ IDLE_TCP: Final = 3600
 IDLE_OTHER: Final = 600
 
 FURTHEST: Final = 1 << 62  # ns (the year 2116); differences of two times fit into a word
+NO_TIME: Final = FURTHEST + 1  # first packet of a piece that has none yet
 MAX_RECORD: Final = 262_144  # octets; libpcap's own limit
 MASK32: Final = 0xFFFFFFFF
 MASK63: Final = (1 << 63) - 1

@@ -48,6 +48,7 @@ from zoneguard.capture.layout import (
     N_MERGED,
     N_PACKETS,
     N_SHORTENED,
+    NO_TIME,
     OTHER_BLOCK,
     P_CAPTURED,
     P_HEADER,
@@ -573,7 +574,7 @@ def retire(t: Tables, row: Flow) -> None:
     """Hand on a flow or a piece of one; the driver has made sure of room."""
     done = t.done[t.scalars[Z_DONE]]
     copy_flow(done, row)
-    done.first = min(row.first, row.last)  # FURTHEST: only mirror copies came since a sweep
+    done.first = min(row.first, row.last)  # NO_TIME: only mirror copies came since a sweep
     t.scalars[Z_DONE] += 1
 
 
@@ -606,7 +607,7 @@ def copy_flow(to: Flow, row: Flow) -> None:
 @inlined
 def is_told(row: Flow) -> bool:
     """Tell whether nothing has come since a sweep handed on what was before."""
-    return row.first == FURTHEST and row.copies == 0 and row.state & S_UNREACHABLE == 0
+    return row.first == NO_TIME and row.copies == 0 and row.state & S_UNREACHABLE == 0
 
 
 @inlined
@@ -675,7 +676,7 @@ def update(t: Tables, b: Octets, r: Packet, mask: int) -> None:
             restart(row, r)
     way = row.ways[flip]
     if way.packets == 0:
-        if row.first == FURTHEST:  # the first packet since a sweep has handed on what was before
+        if row.first == NO_TIME:  # the first packet since a sweep has handed on what was before
             row.frame = r.frame
             row.last = time
         row.hops[flip].mac = r.src_mac
@@ -873,7 +874,7 @@ def sweep(t: Tables, now: int, ahead: int, light: int, tcp: int, other: int, act
                 retire(t, row)
                 row.state = going_on(row)
                 empty(row)
-                row.first = FURTHEST
+                row.first = NO_TIME
             row.last = min(row.last, now)
         i += 1
     z[Z_CURSOR] = i

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from zoneguard.capture import layout
@@ -27,6 +28,19 @@ REASONS = {
     layout.N_NOT_IP: "PPP control frame",
     layout.N_BAD_INTERFACE: "undeclared pcapng interface",
 }
+
+
+# What is counted anew in each window.
+COUNTERS = (*range(layout.N_PACKETS, layout.N_BAD_INTERFACE + 1), layout.N_MERGED, layout.N_SHORTENED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """What was seen besides flows in a stretch of an input without end."""
+
+    claims: list[Claim]
+    tunnels: list[TunnelEnds]
+    coverage: CaptureCoverage
 
 
 class Claims:
@@ -132,3 +146,31 @@ def opened_tunnels(t: layout.Words) -> list[TunnelEnds]:
                 )
             )
     return sorted(found, key=lambda ends: (ends.outer_orig, ends.outer_resp, ends.kind, ends.number))
+
+
+def keep_tunnels(t: Tables, used: set[int]) -> None:
+    """Forget the tunnels in which nothing runs; `used` are the identities of the others, their parents apart."""
+    if not t.scalars[layout.Z_TUNNELS]:
+        return
+    words = t.tunnels
+    stride = layout.TUNNEL_STRIDE
+    entries = {
+        int(words[s]): [int(word) for word in words[s : s + stride]]
+        for s in range(0, layout.TUNNELS * stride, stride)
+        if words[s + layout.T_IDENTITY]
+    }
+    kept: dict[int, list[int]] = {}
+    for one in sorted(used & entries.keys()):
+        identity = one
+        while identity in entries and identity not in kept:
+            kept[identity] = entries[identity]
+            identity = entries[identity][layout.T_PARENT]
+    for at in range(layout.TUNNELS * stride):
+        words[at] = 0
+    for identity, entry in kept.items():
+        for probe in range(8):  # as decode.enter_tunnel looks for it
+            s = (identity + probe) % layout.TUNNELS * stride
+            if not words[s + layout.T_IDENTITY]:
+                words[s : s + stride] = entry
+                break
+    t.scalars[layout.Z_TUNNELS] = len(kept)

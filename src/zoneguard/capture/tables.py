@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import secrets
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from zoneguard.capture import kernels, layout, records
+from zoneguard.capture import expiry, kernels, layout, records
 from zoneguard.capture.faults import bad_record, cut_off
 from zoneguard.capture.framing import begin, other_block
 from zoneguard.capture.layout import Tables
 from zoneguard.capture.reading import CHUNK, Reading, Walk, fill
-from zoneguard.capture.seen import Claims, covered, opened_tunnels
+from zoneguard.capture.seen import COUNTERS, Claims, Window, covered, keep_tunnels, opened_tunnels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -20,37 +19,13 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from zoneguard.capture.expiry import Timeouts
     from zoneguard.capture.pages import Pages
     from zoneguard.capture.source import Source
     from zoneguard.net.flow import CaptureCoverage, Claim, TunnelEnds
 
 FIRST_ROWS = 1 << 12
-LEAST_ROWS = 1 << 12  # of an endless input: room for a round of the kernel, and something to choose from
-LEAST_SWEEP = 1 << 13  # rows looked at when flows are expired
 BLOCK = 1 << 15  # rows handed on at once; with all that is made of them about 20 MB
-
-
-_SECOND = 1_000_000_000
-_NEVER = 0
-JUMP = 60_000_000_000  # ns; a clock that goes on by more between two sweeps has been put forward, or slept
-SOONEST = 100_000_000  # ns between two sweeps
-TURN = 8_000_000_000  # ns in which every row is looked at
-HOLD = 600_000_000_000  # ns; after that, flows that stand get so long to be heard of again
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timeouts:
-    """Seconds after which flows of an endless input are handed on.
-
-    `light`: silence of an attempt or a closed connection. Twice the longest life of a segment (RFC 9293
-    section 3.4.2 says two minutes, systems use one or less), and more than any gap between retried SYNs
-    of the first minute. `active`: age at which a flow that goes on is handed on piece by piece; 0: never.
-    """
-
-    idle_tcp: int = layout.IDLE_TCP
-    idle_other: int = layout.IDLE_OTHER
-    light: int = 60
-    active: int = 1800
 
 
 class Meter:
@@ -83,7 +58,7 @@ class Meter:
         self.emit = emit
         self.spill = spill
         self.timeouts = timeouts
-        self.most_rows = max(most_rows, LEAST_ROWS) if timeouts is not None else most_rows
+        self.most_rows = max(most_rows, expiry.LEAST_ROWS) if timeouts is not None else most_rows
         self.dropped = 0
         self.spills = 0
         self.claims = Claims()
@@ -151,7 +126,7 @@ class Meter:
             walk.base += used
             got = source.read_into(view[rest : rest + CHUNK]) if rest + CHUNK <= len(view) else 0
             progress(source.raw.tell() if source.size else walk.base, int(z[layout.N_PACKETS]))
-            if self.timeouts is not None and z[layout.Z_NOW] - z[layout.Z_SWEPT] >= _SECOND:
+            if self.timeouts is not None and z[layout.Z_NOW] > z[layout.Z_SWEPT]:
                 self.expire(int(z[layout.Z_NOW]))
             at, have = 0, rest + got
             if got == 0:
@@ -183,22 +158,23 @@ class Meter:
         so that it may be called at every turn. A clock that jumps ends no conversation: put forward, flows that
         stand get ten minutes to be heard of; put back, they are handed on as pieces.
         """
-        z, timeouts = self.t.scalars, self._timeouts()
-        passed = now - int(z[layout.Z_SWEPT])
-        if 0 <= passed < SOONEST:
-            return
-        if z[layout.Z_SWEPT] and passed > JUMP:
-            z[layout.Z_HOLD] = now + HOLD
-        z[layout.Z_SWEPT] = now
-        held = now < z[layout.Z_HOLD]
-        self._sweep(
-            now,
-            light=now - timeouts.light * _SECOND,
-            tcp=_NEVER if held else now - timeouts.idle_tcp * _SECOND,
-            other=_NEVER if held else now - timeouts.idle_other * _SECOND,
-            active=now - timeouts.active * _SECOND if timeouts.active else _NEVER,
-            budget=max(LEAST_SWEEP, int(z[layout.Z_ROWS]) * min(max(passed, 0), TURN) // TURN),
-        )
+        if self.timeouts is None:
+            raise ValueError("Flows expire only in a meter that has timeouts.")
+        expiry.expire(self, self.timeouts, now)
+
+    def window(self) -> Window:
+        """Give what was seen besides flows since the last window, and begin the next one.
+
+        Claims and counters begin anew, and of the tunnels those stay in which a live flow runs: what an input
+        without end says is bounded by what one window says.
+        """
+        self.claims.drain(self.t)
+        seen = Window(claims=self.all_claims(), tunnels=self.tunnels(), coverage=self.coverage())
+        self.claims, self.dropped = Claims(), 0
+        for counter in COUNTERS:
+            self.t.scalars[counter] = 0
+        keep_tunnels(self.t, set(self.live_rows()[:, layout.R_TUNNEL].tolist()))
+        return seen
 
     def cut(self, now: int) -> None:
         """Hand on all live flows as they stand; those that go on do so as further pieces, with who opened them."""
@@ -221,7 +197,7 @@ class Meter:
         """
         from zoneguard.capture import checkpoint
 
-        self._drain_done()
+        self.drain_done()
         self.claims.drain(self.t)
         return checkpoint.freeze(self)
 
@@ -264,16 +240,12 @@ class Meter:
         """Hand on every flow that is still live, and the fragments that still wait."""
         self.t.scalars[layout.Z_FORMAT] = layout.FORMAT_END
         self._run(self._no_bytes(), 0)
-        self._drain_done()
+        self.drain_done()
         self.claims.drain(self.t)
         if self.timeouts is not None:
-            # By the sweep, which knows what has been handed on already.
-            rows_left = int(self.t.scalars[layout.Z_ROWS])
-            self._sweep(
-                layout.FURTHEST, light=0, tcp=layout.FURTHEST, other=layout.FURTHEST, budget=rows_left
-            )
+            expiry.expire_all(self)  # by the sweep, which knows what has been handed on already
         self._clear_slots(0)
-        rows = self._live_rows()
+        rows = self.live_rows()
         target = self.emit if self.spill is None or not self.spills else self.spill
         for first in range(0, len(rows), BLOCK):
             target(rows[first : first + BLOCK])
@@ -329,14 +301,14 @@ class Meter:
         if reason == layout.CLAIMS_FULL:
             self.claims.drain(self.t)
         elif reason == layout.DONE_FULL:
-            self._drain_done()
+            self.drain_done()
         elif self.timeouts is not None and self.rows_now >= self.most_rows:
-            self._evict()
+            expiry.evict(self)
         elif self.spill is None or self.rows_now < self.most_rows:
             self._grow()
         else:
-            self._drain_done()  # before the live ones: pieces of a flow go to the disk in their order
-            self.spill(self._live_rows())
+            self.drain_done()  # before the live ones: pieces of a flow go to the disk in their order
+            self.spill(self.live_rows())
             self.spills += 1
             self.t.scalars[layout.Z_SPILLED] = 1
             self.t.scalars[layout.Z_ROWS] = 0
@@ -360,45 +332,6 @@ class Meter:
         bounded = self.spill is not None or self.timeouts is not None
         return self.most_rows if bounded else sys.maxsize
 
-    def _evict(self) -> None:
-        """Hand on the eighth of the table that has been silent longest, attempts and closed ones first."""
-        import numpy as np
-
-        from zoneguard.capture import flows
-
-        rows = self._live_rows()
-        wanted = max(len(rows) // 8, layout.MOST_NEW)
-        last, light = rows[:, layout.R_LAST], flows.light(rows)
-        calm = last[light]
-        now = int(last.max()) + 1
-        if len(calm) >= wanted:
-            limits = int(np.partition(calm, wanted - 1)[wanted - 1]) + 1, 0
-        else:
-            wanted -= len(calm)
-            limits = layout.FURTHEST, int(np.partition(last[~light], wanted - 1)[wanted - 1]) + 1
-        before, held = len(rows), int((~light).sum())
-        del rows, last
-        self._sweep(now, light=limits[0], tcp=limits[1], other=limits[1], budget=before)
-        left = self._live_rows()
-        self.t.scalars[layout.N_EVICTED] += before - len(left)
-        self.t.scalars[layout.N_FORGOTTEN] += held - int((~flows.light(left)).sum())
-
-    def _sweep(
-        self, now: int, *, light: int, tcp: int, other: int, active: int = _NEVER, budget: int
-    ) -> None:
-        z = self.t.scalars
-        if budget >= z[layout.Z_ROWS]:
-            z[layout.Z_CURSOR] = 0  # a row moves to the place of one that leaves: only so is each looked at
-        ahead = min(now + JUMP, layout.FURTHEST)
-        while budget:
-            budget = self.kernel.sweep(self.t, now, ahead, light, tcp, other, active, budget)
-            self._drain_done()
-
-    def _timeouts(self) -> Timeouts:
-        if self.timeouts is None:
-            raise ValueError("Flows expire only in a meter that has timeouts.")
-        return self.timeouts
-
     def _clear_slots(self, size: int) -> None:
         self.t = self.t._replace(slots=self._words(size))
 
@@ -412,10 +345,12 @@ class Meter:
     def _records(self, shape: layout.Shape, count: int) -> Any:  # noqa: ANN401 - by mode
         return records.structured(shape, count) if self.compiled else records.Objects(shape, count)
 
-    def _live_rows(self) -> NDArray[np.int64]:
+    def live_rows(self) -> NDArray[np.int64]:
+        """Give the live flows, shape (n, ROW_STRIDE); compiled they are no copy."""
         return records.words(self.t.rows, int(self.t.scalars[layout.Z_ROWS]))
 
-    def _drain_done(self) -> None:
+    def drain_done(self) -> None:
+        """Hand on what is finished."""
         count = int(self.t.scalars[layout.Z_DONE])
         if count:
             self.emit(records.words(self.t.done, count).copy())
