@@ -63,6 +63,12 @@ def expire_all(meter: Meter) -> None:
     _sweep(meter, end, light=_NEVER, tcp=end, other=end, budget=rows)
 
 
+def cut_all(meter: Meter, now: int) -> None:
+    """Hand on what every live flow holds; the flows stay in the table, with who opened them."""
+    rows = int(meter.t.scalars[layout.Z_ROWS])
+    _sweep(meter, now, light=_NEVER, tcp=_NEVER, other=_NEVER, active=layout.NO_TIME, budget=rows)
+
+
 def evict(meter: Meter) -> None:
     """Hand on the eighth of the table that has been silent longest, attempts and closed ones first."""
     import numpy as np

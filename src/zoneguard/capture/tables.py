@@ -178,12 +178,11 @@ class Meter:
 
     def cut(self, now: int) -> None:
         """Hand on all live flows as they stand; those that go on do so as further pieces, with who opened them."""
-        rows = int(self.t.scalars[layout.Z_ROWS])
-        self._sweep(now, light=_NEVER, tcp=_NEVER, other=_NEVER, active=layout.FURTHEST, budget=rows)
+        expiry.cut_all(self, now)
 
     def live(self) -> Iterator[NDArray[np.int64]]:
         """Yield blocks of what live flows hold that was not handed on yet, as they stand; they stay in the table."""
-        rows = self._live_rows()
+        rows = self.live_rows()
         for first in range(0, len(rows), BLOCK):
             block = rows[first : first + BLOCK]
             held = (block[:, layout.R_A_PACKETS] > 0) | (block[:, layout.R_B_PACKETS] > 0)

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoneguard.capture import flows, layout
+from zoneguard.capture.expiry import Timeouts
 from zoneguard.capture.live import wait_for
 from zoneguard.capture.portable import Portable, listen
 from zoneguard.capture.source import open_source
-from zoneguard.capture.tables import Meter, Timeouts
+from zoneguard.capture.tables import Meter
 from zoneguard.errors import why
 from zoneguard.sensor.events import Link
 from zoneguard.text import Text
@@ -42,6 +43,8 @@ class Hearing:
             emit=lambda rows: emit(flows.to_flows(rows)),
             timeouts=_timeouts(config),
             most_rows=config.memory // ROW_OCTETS,
+            idle_tcp=config.timeouts.idle_tcp,
+            idle_other=config.timeouts.idle_other,
             domains=domains,
         )
         self._files = files
@@ -174,6 +177,10 @@ class Hearing:
     def claims(self) -> Sequence[Claim]:
         """Give who claimed which address so far."""
         return self.meter.all_claims()
+
+    def begin_counting(self) -> None:
+        """Forget claims and counters: they belong to a judgement that has ended."""
+        self.meter.window()
 
     def cut(self, now: int) -> None:
         """Hand on what live flows hold; they go on as further pieces of the same flows."""

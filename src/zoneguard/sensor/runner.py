@@ -362,6 +362,7 @@ class Runner:
         """Begin the judgement anew; where files alone are watched, take up what an earlier process left."""
         hearing, first = self._hears(), not self._files
         self._watch, self._run = self._new_watch(), self._new_run()
+        hearing.begin_counting()
         self._base = self._last = hearing.coverage()
         self._faults, self._lost = [], 0
         if not first or (self._config and self._config.interfaces):
