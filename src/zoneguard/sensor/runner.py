@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 import time
 from collections import Counter, deque
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar, assert_never
 
 from zoneguard.api.watching import Watch, since
@@ -18,7 +16,6 @@ from zoneguard.errors import (
     MachineLacksError,
     StoreUnavailableError,
     ZoneGuardError,
-    why,
 )
 from zoneguard.findings.finding import SEVERITY_ORDER, Severity, Verdict
 from zoneguard.net.flow import CaptureCoverage
@@ -28,27 +25,22 @@ from zoneguard.report.when import time_zone
 from zoneguard.sensor import commands as do
 from zoneguard.sensor import events as ev
 from zoneguard.sensor.counts import Counts, FindingCount, InterfaceCounts, SpoolCounts, with_window
-from zoneguard.sensor.courier import Courier
-from zoneguard.sensor.folder import File, Look, look
+from zoneguard.sensor.folders import Folders
 from zoneguard.sensor.hearing import Hearing
 from zoneguard.sensor.load import load_config, observation_faults
-from zoneguard.sensor.log import Log
 from zoneguard.sensor.machine import next_wake, step
 from zoneguard.sensor.memory import Judged, Memory, Run, Stand
-from zoneguard.sensor.metrics import Metrics
-from zoneguard.sensor.notify import Supervisor, watchdog_limit
-from zoneguard.sensor.outputs import pace_of, sink_of
+from zoneguard.sensor.notify import watchdog_limit
 from zoneguard.sensor.rights import drop_to
+from zoneguard.sensor.sentences import said
 from zoneguard.sensor.state import State
-from zoneguard.sensor.status import status_of, write_status
+from zoneguard.sensor.voice import Voice
 from zoneguard.store.parquet import Flows
 from zoneguard.store.records import Blindness, CoverageWindow, FileDone
 from zoneguard.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from datetime import tzinfo
-    from typing import TextIO
+    from pathlib import Path
 
     from zoneguard.findings.finding import Finding
     from zoneguard.net.flow import FlowTable
@@ -56,30 +48,13 @@ if TYPE_CHECKING:
     from zoneguard.sensor.commands import Command, Window
     from zoneguard.sensor.config import Config, Folder
     from zoneguard.sensor.events import Event
-    from zoneguard.text import Lang
+    from zoneguard.sensor.folder import File
+    from zoneguard.sensor.world import World
 
 SECOND = 1_000_000_000
 TURN = 0.2  # seconds that a signal waits at most
 LOOK_EVERY = SECOND  # at folders, links and losses
 COUNT_EVERY = 5 * SECOND  # what the store must be asked for
-LAST_DELIVERY = 5.0  # seconds that a stop leaves to each output
-_FIRST_ZONE = "Asia/Tokyo"  # of the log, until a policy says otherwise
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class World:
-    """What surrounds the process: both clocks (ns), chance, environment, streams."""
-
-    mono: Callable[[], int] = time.monotonic_ns
-    wall: Callable[[], int] = time.time_ns
-    chance: Callable[[], float] = field(default=lambda: int.from_bytes(os.urandom(7), "little") / 2**56)
-    environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
-    stream: TextIO = field(default_factory=lambda: sys.stderr)
-    lang: Lang = "ja"
-
-    def now(self) -> ev.Now:
-        """Read both clocks."""
-        return ev.Now(mono=self.mono(), wall=self.wall())
 
 
 class Runner:
@@ -95,11 +70,8 @@ class Runner:
         self._path, self._world, self._once, self._user = config_path, world, once, user
         self._state = State()
         self._events: deque[Event] = deque()
-        self._supervisor = Supervisor(world.environment)
-        self._metrics = Metrics()
+        self._voice = Voice(world)
         self._counts = Counts(started=world.wall())
-        self._log = self._new_log(time_zone(_FIRST_ZONE), "")
-        self._zone: tzinfo = time_zone(_FIRST_ZONE)
         self._config: Config | None = None
         self._policy: Policy | None = None
         self._read_policy: Policy | None = None  # the newest that was read, in use or not
@@ -113,16 +85,11 @@ class Runner:
         self._base = CaptureCoverage()  # of the meter, when the period began
         self._last = CaptureCoverage()  # when the last window ended
         self._lost = 0  # packets that the system dropped in this period
-        self._couriers: list[Courier] = []
-        self._talking: Config | None = None  # whose outputs and metrics are running
-        self._looks: dict[Path, Look] = {}
-        self._known: set[File] = set()
-        self._unsent: list[Text] = []  # notices that the store did not take
+        self._folders = Folders()
         self._looked = self._counted = 0
         self._code: ExitCode | None = None
         self._told: tuple[Finding, ...] = ()
         self._blind = False
-        self._alive = world.mono()
 
     def run(self) -> ExitCode:
         """Run until a stop is asked for and done."""
@@ -177,54 +144,17 @@ class Runner:
         for folder in self._config.folders:
             self._look_into(folder)
         self._look_at_disk(self._config)
-        self._retry_notices()
+        self._voice.retry(self._memory)
         if now - self._counted >= COUNT_EVERY:
             self._counted = now
             self._count()
 
     def _look_into(self, folder: Folder) -> None:
-        if self._memory is None:
-            return
-        listed = []
-        for path in folder.path.glob(folder.glob):
-            try:
-                about = path.stat()
-            except OSError:
-                continue
-            file = File(
-                path=str(path),
-                inode=about.st_ino,
-                size=about.st_size,
-                mtime=about.st_mtime_ns,
-                sensor=folder.sensor,
-            )
-            try:
-                if file not in self._known and self._memory.is_done(file):
-                    self._known.add(file)
-            except StoreUnavailableError:
-                return
-            listed.append(file)
-        before = self._looks.get(folder.path, Look())
-        seen = look(
-            [self._with_first_packet(file, before) for file in listed],
-            self._known,
-            before,
-            mono=self._world.mono(),
-            settle=folder.settle,
-        )
-        self._looks[folder.path] = seen
-        for text in seen.told:
-            self._say(do.Level.WARNING, text)
-        if seen.ready:
-            self._events.append(ev.FilesSettled(files=seen.ready))
-
-    def _with_first_packet(self, file: File, before: Look) -> File:
-        from zoneguard.capture.pcap import first_time
-
-        last = before.seen.get(file.path)
-        if last is not None and last.file == file:
-            return last.file
-        return replace(file, first_packet=first_time(Path(file.path)))
+        ready, told = self._folders.look(folder, self._remembers().is_done, mono=self._world.mono())
+        for text in told:
+            self._voice.say(do.Level.WARNING, text)
+        if ready:
+            self._events.append(ev.FilesSettled(files=ready))
 
     def _look_at_disk(self, config: Config) -> None:
         try:
@@ -236,11 +166,7 @@ class Runner:
     def _is_over(self, began: int) -> bool:
         if self._config is None or self._state.reading is not None:
             return False
-        settled = (
-            all(look.waiting == () and not set(look.ready) - self._known for look in self._looks.values())
-            and len(self._looks) == len(self._config.folders)
-            and not self._state.queue
-        )
+        settled = self._folders.are_read(self._config.folders) and not self._state.queue
         seconds = (self._world.mono() - began) / SECOND
         if self._config.interfaces:
             return seconds >= (self._once or self._config.judge.window) and settled
@@ -277,12 +203,11 @@ class Runner:
             case do.Notify():
                 if "READY=1" in command.words:
                     self._get_ready()
-                status = command.status.in_(self._world.lang) if command.status else ""
-                self._supervisor.tell(command.words, status)
+                self._voice.tell_systemd(command.words, command.status)
             case do.WriteStatus():
                 self._write_status()
             case do.Say():
-                self._say(command.level, command.text)
+                self._voice.say(command.level, command.text)
             case do.Announce():
                 self._announce(command.text, over=command.over)
             case do.Stop():
@@ -295,7 +220,7 @@ class Runner:
         try:
             self._hears().open(command.interface, watch.sensors.index(command.interface.sensor))
         except (MachineLacksError, OSError) as error:
-            reason = _reason(error)
+            reason = said(error)
             denied = isinstance(error.__cause__, PermissionError)
             self._events.append(ev.RingFailed(interface=name, reason=reason, denied=denied))
         else:
@@ -354,9 +279,8 @@ class Runner:
                 self._events.append(ev.Committed(through=number))
                 self._counts = replace(self._counts, last_success=self._world.wall())
         except StoreUnavailableError as error:
-            self._events.append(ev.StoreFailed(reason=_reason(error)))
-        for courier in self._couriers:
-            courier.wake()
+            self._events.append(ev.StoreFailed(reason=said(error)))
+        self._voice.wake()
 
     def _begin(self, period: str) -> None:
         """Begin the judgement anew; where files alone are watched, take up what an earlier process left."""
@@ -370,7 +294,7 @@ class Runner:
         try:
             resumed = self._remembers().resume(period=period, policy_sha256=self._policy_in_use().sha256)
         except (InputRefusedError, StoreUnavailableError) as error:
-            self._announce(_reason(error))
+            self._announce(said(error))
             return
         if resumed is None:
             return
@@ -381,7 +305,7 @@ class Runner:
         try:
             hearing.restore(resumed.stand.meter)
         except InputRefusedError as error:
-            self._announce(_reason(error))
+            self._announce(said(error))
         self._last = hearing.coverage()
 
     def _reload(self) -> None:
@@ -410,18 +334,18 @@ class Runner:
         if policy is None:
             raise RuntimeError("A configuration is adopted with the policy that was read with it.")
         before, self._config = self._config, config
-        self._zone = time_zone(policy.timezone)
-        self._log = self._new_log(self._zone, config.name)
+        zone = time_zone(policy.timezone)
+        self._voice.call(zone, config.name)
         if self._memory is None:
             self._memory = Memory(
-                config, zone=self._zone, now=self._world.wall(), environment=self._world.environment
+                config, zone=zone, now=self._world.wall(), environment=self._world.environment
             )
         elif before is not None and (before.store, before.state, before.name) != (
             config.store,
             config.state,
             config.name,
         ):
-            self._say(do.Level.WARNING, _at_restart())
+            self._voice.say(do.Level.WARNING, _at_restart())
         else:
             self._memory.adopt(config)
         self._tell_notices()
@@ -436,10 +360,7 @@ class Runner:
         if self._user is not None:
             drop_to(self._user, config.state)
             self._user = None
-        if config is not self._talking:
-            self._start_couriers(config)
-            self._serve_metrics(self._talking, config)
-            self._talking = config
+        self._voice.talk(config, self._remembers(), metrics=self._once is None)
 
     def _adopt_policy(self) -> None:
         if self._read_policy is None or self._config is None:
@@ -455,38 +376,30 @@ class Runner:
 
     def _read(self, file: File) -> None:
         sensor = self._watches().sensors.index(file.sensor)
-        faults, digest = self._hears().read(file, sensor, self._show_life)
-        self._known.add(file)
+        faults, digest = self._hears().read(file, sensor, self._voice.show_life)
+        self._folders.note(file)
         self._digests[file] = digest or ""
         self._faults += faults
         if digest is None:
             self._events.append(ev.FileRefused(file=file, faults=faults))
             return
         for fault in faults:
-            self._say(do.Level.WARNING, fault)
+            self._voice.say(do.Level.WARNING, fault)
         self._events.append(ev.FileDone(file=file))
 
     def _prune(self) -> None:
         try:
             self._remembers().prune(self._world.wall())
         except StoreUnavailableError as error:
-            self._say(do.Level.WARNING, _reason(error))
+            self._voice.say(do.Level.WARNING, said(error))
 
     def _announce(self, text: Text, *, over: bool = False) -> None:
-        self._say(do.Level.INFO if over else do.Level.WARNING, text)
-        self._unsent.append(text)
-        self._retry_notices()
+        self._voice.announce(text, self._memory, over=over)
 
     def _write_status(self) -> None:
-        if self._config is None:
-            return
-        self._count_now()
-        try:
-            write_status(
-                self._config.status, status_of(self._state, self._counts, pid=os.getpid(), zone=self._zone)
-            )
-        except MachineLacksError as error:
-            self._say(do.Level.WARNING, _reason(error))
+        if self._config is not None:
+            self._count_now()
+            self._voice.write_status(self._config, self._state, self._counts)
 
     # --- the judgement ----------------------------------------------------------------------------------
 
@@ -519,46 +432,6 @@ class Runner:
 
     # --- outputs, metrics, log --------------------------------------------------------------------------
 
-    def _start_couriers(self, config: Config) -> None:
-        for courier in self._couriers:
-            courier.stop(LAST_DELIVERY)
-        self._couriers = [
-            Courier(
-                self._remembers().store,
-                sink_of(output, zone=self._zone, environment=self._world.environment),
-                sensor=config.name,
-                name=output.name,
-                pace=pace_of(output),
-                chance=self._world.chance,
-                wall=self._world.wall,
-            )
-            for output in config.outputs
-        ]
-        for courier in self._couriers:
-            courier.start()
-
-    def _serve_metrics(self, before: Config | None, config: Config) -> None:
-        if self._once is not None or (before is not None and before.metrics == config.metrics):
-            return
-        self._metrics.close()
-        if config.metrics is None:
-            return
-        try:
-            self._metrics.serve(config.metrics.host, config.metrics.port)
-        except MachineLacksError as error:
-            self._announce(_reason(error))
-
-    def _retry_notices(self) -> None:
-        while self._unsent and self._memory is not None:
-            try:
-                self._memory.announce(self._unsent[0], at=self._world.wall())
-            except StoreUnavailableError:
-                del self._unsent[:-100]  # the newest matter most
-                return
-            self._unsent.pop(0)
-            for courier in self._couriers:
-                courier.wake()
-
     def _tell_notices(self) -> None:
         if self._memory is not None:
             notices, self._memory.notices = self._memory.notices, []
@@ -590,7 +463,7 @@ class Runner:
             policy_refused=bool(self._state.refused),
             disk_low=self._state.disk_low,
         )
-        self._metrics.show(self._counts)
+        self._voice.show(self._counts)
 
     def _count(self) -> None:
         """Bring the snapshot up to date with what the store knows."""
@@ -612,30 +485,14 @@ class Runner:
         self._counts = replace(self._counts, spools=spools)
         self._count_now()
 
-    def _say(self, level: do.Level, text: Text) -> None:
-        self._log.write(level, text, now=self._world.wall())
-
-    def _new_log(self, zone: tzinfo, name: str) -> Log:
-        return Log(self._world.stream, zone=zone, lang=self._world.lang, sensor=name)
-
-    def _show_life(self) -> None:
-        """Tell systemd that a long piece of work goes on."""
-        now = self._world.mono()
-        if now - self._alive > LOOK_EVERY * 10:
-            self._alive = now
-            self._supervisor.tell(("WATCHDOG=1",))
-
     def _close(self) -> None:
         self._count()
         self._write_status()
-        for courier in self._couriers:
-            courier.stop(LAST_DELIVERY)
+        self._voice.close()
         if self._hearing is not None:
             self._hearing.close_all()
-        self._metrics.close()
         if self._memory is not None:
             self._memory.close()
-        self._supervisor.close()
 
     # --- what is there once something was adopted ----------------------------------------------------------
 
@@ -665,16 +522,6 @@ def _there(one: T | None) -> T:
             "The machine commanded something before a configuration and a policy were adopted."
         )
     return one
-
-
-def _reason(error: Exception) -> Text:
-    if isinstance(error, ZoneGuardError):
-        return Text(
-            ja="".join(fault.ja for fault in error.faults), en=" ".join(fault.en for fault in error.faults)
-        )
-    if isinstance(error, OSError):
-        return why(error)
-    return Text(ja=str(error), en=str(error))
 
 
 def _coverage_of(window: Window, seen: CaptureCoverage) -> CoverageWindow:
