@@ -5,47 +5,42 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections import Counter, deque
+from collections import deque
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar, assert_never
 
-from zoneguard.api.watching import Watch, since
 from zoneguard.errors import (
     ExitCode,
-    InputRefusedError,
     MachineLacksError,
     StoreUnavailableError,
     ZoneGuardError,
 )
-from zoneguard.findings.finding import SEVERITY_ORDER, Severity, Verdict
-from zoneguard.net.flow import CaptureCoverage
 from zoneguard.policy.domains import overlap_domains
 from zoneguard.policy.load import load_policy
 from zoneguard.report.when import time_zone
 from zoneguard.sensor import commands as do
 from zoneguard.sensor import events as ev
-from zoneguard.sensor.counts import Counts, FindingCount, InterfaceCounts, SpoolCounts, with_window
+from zoneguard.sensor.counting import at_hand, from_store
+from zoneguard.sensor.counts import Counts, with_window
 from zoneguard.sensor.folders import Folders
 from zoneguard.sensor.hearing import Hearing
+from zoneguard.sensor.judgement import Judgement
 from zoneguard.sensor.load import load_config, observation_faults
 from zoneguard.sensor.machine import next_wake, step
-from zoneguard.sensor.memory import Judged, Memory, Run, Stand
+from zoneguard.sensor.memory import Memory
 from zoneguard.sensor.notify import watchdog_limit
 from zoneguard.sensor.rights import drop_to
 from zoneguard.sensor.sentences import said
 from zoneguard.sensor.state import State
 from zoneguard.sensor.voice import Voice
-from zoneguard.store.parquet import Flows
-from zoneguard.store.records import Blindness, CoverageWindow, FileDone
 from zoneguard.text import Text
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from zoneguard.findings.finding import Finding
-    from zoneguard.net.flow import FlowTable
     from zoneguard.policy.model import Policy
-    from zoneguard.sensor.commands import Command, Window
+    from zoneguard.sensor.commands import Command
     from zoneguard.sensor.config import Config, Folder
     from zoneguard.sensor.events import Event
     from zoneguard.sensor.folder import File
@@ -73,23 +68,13 @@ class Runner:
         self._voice = Voice(world)
         self._counts = Counts(started=world.wall())
         self._config: Config | None = None
-        self._policy: Policy | None = None
         self._read_policy: Policy | None = None  # the newest that was read, in use or not
         self._memory: Memory | None = None
         self._hearing: Hearing | None = None
-        self._watch: Watch | None = None
-        self._run: Run | None = None
-        self._files: list[str] = []
-        self._digests: dict[File, str] = {}
-        self._faults: list[Text] = []  # of files, in this period
-        self._base = CaptureCoverage()  # of the meter, when the period began
-        self._last = CaptureCoverage()  # when the last window ended
-        self._lost = 0  # packets that the system dropped in this period
+        self._judgement: Judgement | None = None
         self._folders = Folders()
         self._looked = self._counted = 0
         self._code: ExitCode | None = None
-        self._told: tuple[Finding, ...] = ()
-        self._blind = False
 
     def run(self) -> ExitCode:
         """Run until a stop is asked for and done."""
@@ -108,7 +93,7 @@ class Runner:
         finally:
             self._close()
         if self._once is not None and self._code is ExitCode.CLEAN:
-            return self._verdict()
+            return self._judges().verdict()
         return self._code
 
     def ask(self, event: Event) -> None:
@@ -216,9 +201,9 @@ class Runner:
                 assert_never(command)
 
     def _open(self, command: do.OpenRing | do.ReopenRing) -> None:
-        name, watch = command.interface.name, self._watches()
+        name = command.interface.name
         try:
-            self._hears().open(command.interface, watch.sensors.index(command.interface.sensor))
+            self._hears().open(command.interface, self._judges().sensor(command.interface.sensor))
         except (MachineLacksError, OSError) as error:
             reason = said(error)
             denied = isinstance(error.__cause__, PermissionError)
@@ -233,43 +218,9 @@ class Runner:
         self._events.append(ev.DrainDone())
 
     def _judge(self, command: do.Judge, *, ends: bool) -> None:
-        began, hearing, watch, window = time.perf_counter(), self._hears(), self._watches(), command.window
-        live_sources = bool(self._config and self._config.interfaces)
-        hearing.drain()
-        if command.final and live_sources:
-            hearing.end()
-        elif ends:
-            hearing.cut(window.ended.wall)
-        covered = hearing.coverage()
-        self._lost += sum(dropped for _, dropped in window.dropped)
-        now = window.ended.wall
-        findings = watch.findings(
-            hearing.live(),
-            hearing.tunnels(),
-            hearing.claims(),
-            since(covered, self._base, dropped=self._lost),
-            now=now,
-            faults=tuple(self._faults),
-        )
-        stand = None
-        if not live_sources and not ends:
-            stand = Stand(period=window.period, names=tuple(self._files), meter=hearing.checkpoint())
-        self._remembers().prepare(
-            Judged(
-                number=window.number,
-                run=self._runs(),
-                at=now,
-                clock=now if live_sources else hearing.clock() or now,
-                findings=findings,
-                coverage=_coverage_of(window, since(covered, self._last)),
-                day_sums=watch.day_sums(),
-                files=tuple(self._done(file) for file in (*window.files, *window.refused)),
-                stand=stand,
-            )
-        )
-        self._last, self._told = covered, findings
-        self._blind = self._blind or bool(window.blind) or bool(window.dropped)
-        self._counts = with_window(self._counts, window, time.perf_counter() - began)
+        began = time.perf_counter()
+        self._judges().judge(command.window, self._hears(), final=command.final, ends=ends)
+        self._counts = with_window(self._counts, command.window, time.perf_counter() - began)
         self._tell_notices()
 
     def _commit(self) -> None:
@@ -283,30 +234,8 @@ class Runner:
         self._voice.wake()
 
     def _begin(self, period: str) -> None:
-        """Begin the judgement anew; where files alone are watched, take up what an earlier process left."""
-        hearing, first = self._hears(), not self._files
-        self._watch, self._run = self._new_watch(), self._new_run()
-        hearing.begin_counting()
-        self._base = self._last = hearing.coverage()
-        self._faults, self._lost = [], 0
-        if not first or (self._config and self._config.interfaces):
-            return
-        try:
-            resumed = self._remembers().resume(period=period, policy_sha256=self._policy_in_use().sha256)
-        except (InputRefusedError, StoreUnavailableError) as error:
-            self._announce(said(error))
-            return
-        if resumed is None:
-            return
-        self._files += resumed.stand.names
-        self._run = resumed.run
-        for flows in resumed.flows:
-            self._watch.add(flows.table)
-        try:
-            hearing.restore(resumed.stand.meter)
-        except InputRefusedError as error:
-            self._announce(said(error))
-        self._last = hearing.coverage()
+        for text in self._judges().begin(period, self._hears(), now=self._world.wall()):
+            self._announce(text)
 
     def _reload(self) -> None:
         try:
@@ -330,11 +259,8 @@ class Runner:
         self._events.append(ev.PolicyRead(policy=ev.PolicyVersion(sha256=policy.sha256, zone=zone)))
 
     def _adopt_config(self, config: Config) -> None:
-        policy = self._read_policy
-        if policy is None:
-            raise RuntimeError("A configuration is adopted with the policy that was read with it.")
         before, self._config = self._config, config
-        zone = time_zone(policy.timezone)
+        zone = time_zone(_there(self._read_policy).timezone)
         self._voice.call(zone, config.name)
         if self._memory is None:
             self._memory = Memory(
@@ -349,8 +275,9 @@ class Runner:
         else:
             self._memory.adopt(config)
         self._tell_notices()
-        if self._hearing is not None and before is not None:
+        if self._hearing is not None and self._judgement is not None:
             self._hearing.adopt(config)
+            self._judgement.is_live = bool(config.interfaces)
         if before is not None:
             self._get_ready()
 
@@ -363,23 +290,21 @@ class Runner:
         self._voice.talk(config, self._remembers(), metrics=self._once is None)
 
     def _adopt_policy(self) -> None:
-        if self._read_policy is None or self._config is None:
-            raise RuntimeError("A policy is adopted after it was read.")
-        policy = self._policy = self._read_policy
+        config, policy, memory = _there(self._config), _there(self._read_policy), self._remembers()
         domains = overlap_domains(policy)
+        if self._judgement is None:
+            self._judgement = Judgement(memory, is_live=bool(config.interfaces))
         if self._hearing is None:
-            self._hearing = Hearing(self._config, domains, emit=self._ended, files=self._files)
-        else:
-            self._hearing.set_domains(domains)
-        self._watch, self._run = self._new_watch(), self._new_run()
-        self._base = self._last = self._hearing.coverage()
+            judgement = self._judgement
+            self._hearing = Hearing(config, domains, emit=judgement.ended, files=judgement.files)
+        self._hearing.set_domains(domains)
+        self._judgement.judge_by(policy, now=self._world.wall())
 
     def _read(self, file: File) -> None:
-        sensor = self._watches().sensors.index(file.sensor)
+        sensor = self._judges().sensor(file.sensor)
         faults, digest = self._hears().read(file, sensor, self._voice.show_life)
         self._folders.note(file)
-        self._digests[file] = digest or ""
-        self._faults += faults
+        self._judges().was_read(file, faults, digest)
         if digest is None:
             self._events.append(ev.FileRefused(file=file, faults=faults))
             return
@@ -401,35 +326,6 @@ class Runner:
             self._count_now()
             self._voice.write_status(self._config, self._state, self._counts)
 
-    # --- the judgement ----------------------------------------------------------------------------------
-
-    def _ended(self, table: FlowTable) -> None:
-        """Judge flows that have ended, and keep them for the history."""
-        turned, orig, resp = self._watches().add(table)
-        self._counts = replace(self._counts, flows=self._counts.flows + len(table))
-        self._remembers().remember(Flows(table=turned, orig_zone=orig, resp_zone=resp))
-
-    def _new_watch(self) -> Watch:
-        return Watch(self._policy_in_use(), files=self._files)
-
-    def _new_run(self) -> Run:
-        return Run(policy_sha256=self._policy_in_use().sha256, started=self._world.wall())
-
-    def _done(self, file: File) -> FileDone:
-        return FileDone(path=file.path, size=file.size, mtime=file.mtime, sha256=self._digests.pop(file, ""))
-
-    def _verdict(self) -> ExitCode:
-        """Give the exit code of `once`, decided as that of `check`."""
-        live = [one for one in self._told if one.waiver is None]
-        grave = SEVERITY_ORDER[: SEVERITY_ORDER.index(Severity.MEDIUM) + 1]
-        if any(one.verdict is not Verdict.UNVERIFIABLE and one.severity in grave for one in live):
-            return ExitCode.FINDINGS
-        unseen = any(
-            one.verdict is Verdict.UNVERIFIABLE and one.severity is not Severity.INFO for one in live
-        )
-        nothing = since(self._last, self._base).packets == 0
-        return ExitCode.INCONCLUSIVE if unseen or nothing or self._blind or self._faults else ExitCode.CLEAN
-
     # --- outputs, metrics, log --------------------------------------------------------------------------
 
     def _tell_notices(self) -> None:
@@ -439,51 +335,16 @@ class Runner:
                 self._announce(text)
 
     def _count_now(self) -> None:
-        """Bring the snapshot up to date with what costs nothing to ask."""
-        hearing, memory = self._hearing, self._memory
-        if hearing is None or memory is None:
-            return
-        interfaces = dict(self._counts.interfaces)
-        for name, packets in hearing.packets().items():
-            interfaces[name] = replace(interfaces.get(name, InterfaceCounts()), packets=packets)
-        rows, room = hearing.rows()
-        found: Counter[tuple[str, Severity, str, str]] = Counter(
-            (one.rule, one.severity, one.orig.zone if one.orig else "", one.resp.zone if one.resp else "")
-            for one in memory.open_findings()
-        )
-        self._counts = replace(
-            self._counts,
-            interfaces=interfaces,
-            table_rows=rows,
-            table_room=room,
-            findings=tuple(
-                FindingCount(rule=key[0], severity=key[1], orig=key[2], resp=key[3], number=number)
-                for key, number in sorted(found.items())
-            ),
-            policy_refused=bool(self._state.refused),
-            disk_low=self._state.disk_low,
-        )
-        self._voice.show(self._counts)
+        if self._hearing is not None and self._memory is not None:
+            counts = replace(self._counts, flows=self._judges().flows)
+            self._counts = at_hand(counts, self._hearing, self._memory, self._state)
+            self._voice.show(self._counts)
 
     def _count(self) -> None:
-        """Bring the snapshot up to date with what the store knows."""
-        if self._memory is None or self._config is None:
-            return
-        try:
-            depths = self._memory.store.spool(self._config.name)
-        except StoreUnavailableError:
-            return
-        spools = {output.name: SpoolCounts() for output in self._config.outputs}
-        for depth in depths:
-            if depth.sink in spools:
-                spools[depth.sink] = SpoolCounts(
-                    waiting=depth.waiting,
-                    oldest=depth.oldest,
-                    delivered=depth.delivered,
-                    failing=depth.error,
-                )
-        self._counts = replace(self._counts, spools=spools)
-        self._count_now()
+        if self._memory is not None and self._config is not None:
+            with suppress(StoreUnavailableError):
+                self._counts = from_store(self._counts, self._config, self._memory)
+            self._count_now()
 
     def _close(self) -> None:
         self._count()
@@ -499,17 +360,11 @@ class Runner:
     def _hears(self) -> Hearing:
         return _there(self._hearing)
 
-    def _watches(self) -> Watch:
-        return _there(self._watch)
+    def _judges(self) -> Judgement:
+        return _there(self._judgement)
 
     def _remembers(self) -> Memory:
         return _there(self._memory)
-
-    def _runs(self) -> Run:
-        return _there(self._run)
-
-    def _policy_in_use(self) -> Policy:
-        return _there(self._policy)
 
 
 T = TypeVar("T")
@@ -522,29 +377,6 @@ def _there(one: T | None) -> T:
             "The machine commanded something before a configuration and a policy were adopted."
         )
     return one
-
-
-def _coverage_of(window: Window, seen: CaptureCoverage) -> CoverageWindow:
-    """Put a window's blind stretches on the wall clock, as it stood when the window ended."""
-    offset = window.ended.wall - window.ended.mono
-    return CoverageWindow(
-        start=window.begun.wall,
-        end=max(window.ended.wall, window.begun.wall + 1),
-        packets=seen.packets,
-        bytes=seen.bytes,
-        dropped=seen.dropped + sum(dropped for _, dropped in window.dropped),
-        truncated=seen.truncated,
-        not_decoded=seen.not_decoded,
-        blind=tuple(
-            Blindness(
-                start=one.begun + offset,
-                end=one.ended + offset,
-                reason=one.reason.value,
-                interface=one.interface,
-            )
-            for one in window.blind
-        ),
-    )
 
 
 def _at_restart() -> Text:
