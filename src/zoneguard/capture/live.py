@@ -208,7 +208,10 @@ class Ring:
             raise MachineLacksError(_no_right(self.interface)) from error
         try:
             self._set_up(opened)
-        except BaseException:
+        except OSError as error:  # the interface went away meanwhile, or the group is of another kind
+            opened.close()
+            raise MachineLacksError(_not_opened(self.interface, self.fanout, error)) from error
+        except MachineLacksError:
             opened.close()
             raise
         self._socket = opened
@@ -286,6 +289,21 @@ def _no_right(interface: str) -> Text:
         "CAP_NET_RAWを与えてください。",
         en=f"{interface}: no right to capture packets; run as root, or grant CAP_NET_RAW, for instance by systemd's "
         "AmbientCapabilities.",
+    )
+
+
+def _not_opened(interface: str, fanout: int | None, error: OSError) -> Text:
+    said = why(error)
+    if fanout is None:
+        return Text(
+            ja=f"{interface}: 開けません（{said.ja}）。インターフェースの状態を確かめてください。",
+            en=f"{interface}: cannot be opened ({said.en}); check the state of the interface.",
+        )
+    return Text(
+        ja=f"{interface}: ファンアウトグループ{fanout}で開けません（{said.ja}）。同じ番号を別の用途で使って"
+        "いないことを確かめてください。",
+        en=f"{interface}: cannot be opened in fanout group {fanout} ({said.en}); check that nothing else uses "
+        "this number.",
     )
 
 
