@@ -13,6 +13,7 @@ import select
 import socket
 import struct
 import sys
+import time
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from zoneguard.capture import layout, link
@@ -252,14 +253,19 @@ def wait_for(rings: Sequence[Ring], seconds: float) -> list[Ring]:
     by_number = {ring.fileno(): ring for ring in rings if ring.fileno() >= 0}
     for number in by_number:
         poll.register(number, select.POLLIN)
-    ready = []
-    for number, events in poll.poll(max(0, round(seconds * 1000))):
-        ring = by_number[number]
-        if events & select.POLLIN:
-            ready.append(ring)
-        else:  # the interface went down: the error is told once, and must be fetched for poll to wait again
-            ring.forget_error()
-    return ready
+    told: set[int] = set()
+    end = time.monotonic() + seconds
+    while events := poll.poll(max(0, round((end - time.monotonic()) * 1000))):
+        ready = [by_number[number] for number, event in events if event & select.POLLIN]
+        if ready:
+            return ready
+        for number, _ in events:
+            # The interface went down: that is told once, and must be fetched before poll waits again.
+            by_number[number].forget_error()
+            if number in told:
+                poll.unregister(number)
+            told.add(number)
+    return []
 
 
 class _Held:
