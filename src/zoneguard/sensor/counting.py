@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from zoneguard.sensor.counts import Counts, FindingCount, InterfaceCounts, SpoolCounts
 
+DAY = 86_400 * 1_000_000_000  # a success that is longer ago is not told
+
 if TYPE_CHECKING:
     from zoneguard.findings.finding import Severity
     from zoneguard.sensor.config import Config
@@ -19,8 +21,8 @@ if TYPE_CHECKING:
 def at_hand(counts: Counts, hearing: Hearing, memory: Memory, state: State) -> Counts:
     """Bring up to date what costs nothing to ask."""
     interfaces = dict(counts.interfaces)
-    for name, packets in hearing.packets().items():
-        interfaces[name] = replace(interfaces.get(name, InterfaceCounts()), packets=packets)
+    for name, (packets, octets) in hearing.received().items():
+        interfaces[name] = replace(interfaces.get(name, InterfaceCounts()), packets=packets, bytes=octets)
     rows, room = hearing.rows()
     found: Counter[tuple[str, Severity, str, str]] = Counter(
         (one.rule, one.severity, one.orig.zone if one.orig else "", one.resp.zone if one.resp else "")
@@ -40,12 +42,16 @@ def at_hand(counts: Counts, hearing: Hearing, memory: Memory, state: State) -> C
     )
 
 
-def from_store(counts: Counts, config: Config, memory: Memory) -> Counts:
-    """Bring up to date what waits for the outputs. Raises StoreUnavailableError."""
+def from_store(counts: Counts, config: Config, memory: Memory, *, now: int) -> Counts:
+    """Bring up to date what waits for the outputs; `now` is ns since 1970. Raises StoreUnavailableError."""
     spools = {output.name: SpoolCounts() for output in config.outputs}
     for depth in memory.store.spool(config.name):
         if depth.sink in spools:
             spools[depth.sink] = SpoolCounts(
-                waiting=depth.waiting, oldest=depth.oldest, delivered=depth.delivered, failing=depth.error
+                waiting=depth.waiting,
+                oldest=depth.oldest,
+                delivered=depth.delivered,
+                last_success=max(memory.store.sent(config.name, depth.sink, since=now - DAY), default=None),
+                failing=depth.error,
             )
     return replace(counts, spools=spools)

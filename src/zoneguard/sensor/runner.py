@@ -194,7 +194,7 @@ class Runner:
             case do.Say():
                 self._voice.say(command.level, command.text)
             case do.Announce():
-                self._announce(command.text, over=command.over)
+                self._voice.announce(command.text, self._memory)
             case do.Stop():
                 self._code = command.code
             case _:
@@ -318,8 +318,9 @@ class Runner:
         except StoreUnavailableError as error:
             self._voice.say(do.Level.WARNING, said(error))
 
-    def _announce(self, text: Text, *, over: bool = False) -> None:
-        self._voice.announce(text, self._memory, over=over)
+    def _announce(self, text: Text) -> None:
+        self._voice.say(do.Level.WARNING, text)
+        self._voice.announce(text, self._memory)
 
     def _write_status(self) -> None:
         if self._config is not None:
@@ -343,7 +344,7 @@ class Runner:
     def _count(self) -> None:
         if self._memory is not None and self._config is not None:
             with suppress(StoreUnavailableError):
-                self._counts = from_store(self._counts, self._config, self._memory)
+                self._counts = from_store(self._counts, self._config, self._memory, now=self._world.wall())
             self._count_now()
 
     def _close(self) -> None:

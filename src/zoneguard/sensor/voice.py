@@ -58,9 +58,8 @@ class Voice:
         """Write to the log."""
         self._log.write(level, text, now=self._world.wall())
 
-    def announce(self, text: Text, memory: Memory | None, *, over: bool = False) -> None:
-        """Tell the log and every output; what the store does not take now is tried again."""
-        self.say(Level.INFO if over else Level.WARNING, text)
+    def announce(self, text: Text, memory: Memory | None) -> None:
+        """Tell every output; what the store does not take now is tried again."""
         self._unsent.append(text)
         self.retry(memory)
 
@@ -143,4 +142,5 @@ class Voice:
         try:
             self._metrics.serve(config.metrics.host, config.metrics.port)
         except MachineLacksError as error:
+            self.say(Level.WARNING, said(error))
             self.announce(said(error), memory)
