@@ -341,3 +341,16 @@ def test_more_tunnels_than_the_table_holds_are_told_window_by_window(*, compiled
         seen = endless.meter.window()
         assert "tunnels beyond the bound" not in seen.coverage.not_decoded
         assert {tunnel.number for tunnel in seen.tunnels} >= set(range(1000 * window, 1000 * window + 400))
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_packets_of_the_furthest_time_are_handed_on_too(*, compiled: bool) -> None:
+    packet = datagram(5, 514)
+    capture = (
+        g.section() + g.described(resolution=0) + g.enhanced(packet, 1 << 50) + g.enhanced(packet, 1 << 60)
+    )
+    endless = Endless(compiled=compiled)
+    endless.meter.read_bytes(capture)
+    endless.meter.finish()
+    assert endless.flows().first_seen.tolist() == [layout.FURTHEST]
+    assert int(endless.flows().orig_packets.sum() + endless.flows().copies.sum()) == 2

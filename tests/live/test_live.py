@@ -303,6 +303,25 @@ def test_two_rings_of_one_group_share_the_flows(line):
             assert set(flows.orig_packets.tolist()) == set(flows.resp_packets.tolist()) == {1}
 
 
+def test_a_group_that_shares_in_another_way_is_refused(line):
+    with line.here(), socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3)) as other:
+        other.bind(("far", 3))
+        other.setsockopt(263, 18, 5 | 1 << 16)  # PACKET_FANOUT_LB
+        with pytest.raises(MachineLacksError, match="fanout group 5"):
+            Ring("far", blocks=4, fanout=5)
+
+
+def test_an_interface_that_is_down_is_heard_as_soon_as_it_is_up(line):
+    line.add("near6", "far6")
+    line.run("ip", "link", "set", "far6", "down")
+    listener = Listener(line, "far6", blocks=4)
+    with closing(listener.ring):
+        assert listener.ring.link() is Link.DOWN
+        line.run("ip", "link", "set", "far6", "up")
+        line.send(PACKETS[:10], interface="near6")
+        assert listener.drain() == 10
+
+
 def test_only_the_beginning_of_a_long_frame_is_taken(line):
     listener = Listener(line, snaplen=96)
     with closing(listener.ring):

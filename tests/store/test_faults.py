@@ -55,11 +55,16 @@ def test_whatever_moment_a_sensor_is_killed_nothing_is_lost_and_nothing_told_twi
             parent.stdin.flush()
             return int(parent.stdout.readline())
 
+        longest, reached = 0.05, 0
         for _ in range(KILLS):
             child = start(1_000_000)
-            time.sleep(chance.uniform(0, 0.05))
+            time.sleep(chance.uniform(0, longest))
             os.kill(child, signal.SIGKILL)
             assert parent.stdout.readline() == f"ended {-signal.SIGKILL}\n"
+            size = delivered.stat().st_size if delivered.exists() else 0
+            if size == reached:  # on a busy machine a child needs longer to come to its work
+                longest *= 1.2
+            reached = size
         with visit_store(url) as store:
             total = len(store.known("s1")) + 10
         start(total)
@@ -83,7 +88,7 @@ def test_whatever_moment_a_sensor_is_killed_nothing_is_lost_and_nothing_told_twi
     assert {name for change, name in told_ if change == "new"} == held == {f"f{n}" for n in range(total)}
     assert all(line == by_key[line["key"]] for line in lines)
     assert set(totals.values()) == {3}
-    assert total > KILLS  # most children came to their work
+    assert total > KILLS  # so there was work to be killed in
 
 
 def many(first, count):

@@ -15,7 +15,7 @@ from zoneguard.findings.finding import SEVERITY_ORDER, Severity, Verdict
 from zoneguard.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -375,13 +375,11 @@ def _exit_code(
     """Decide by precedence: refused input, findings at the threshold, something not understood or not seen."""
     if any(one.reading.refused for one in metered.inputs):
         return ExitCode.REFUSED
-    grave = SEVERITY_ORDER[: SEVERITY_ORDER.index(fail_on) + 1]
-    if any(one.verdict is not Verdict.UNVERIFIABLE and one.severity in grave for one in live):
+    if has_finding(live, fail_on):
         return ExitCode.FINDINGS
     seen = metered.coverage
-    unseen = any(one.verdict is Verdict.UNVERIFIABLE and one.severity is not Severity.INFO for one in live)
     if (
-        unseen
+        is_unsure(live)
         or any(one.reading.faults for one in metered.inputs)
         or (seen.packets == 0 and metered.inputs)
         or any(one.is_inconclusive for one in results)
@@ -391,3 +389,14 @@ def _exit_code(
     ):
         return ExitCode.INCONCLUSIVE
     return ExitCode.CLEAN
+
+
+def has_finding(live: Iterable[Finding], fail_on: Severity) -> bool:
+    """Tell whether something was found at a severity or above; `live` are findings that nobody waived."""
+    grave = SEVERITY_ORDER[: SEVERITY_ORDER.index(fail_on) + 1]
+    return any(one.verdict is not Verdict.UNVERIFIABLE and one.severity in grave for one in live)
+
+
+def is_unsure(live: Iterable[Finding]) -> bool:
+    """Tell whether something that matters could not be verified."""
+    return any(one.verdict is Verdict.UNVERIFIABLE and one.severity is not Severity.INFO for one in live)

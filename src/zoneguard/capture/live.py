@@ -13,6 +13,7 @@ import select
 import socket
 import struct
 import sys
+import time
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from zoneguard.capture import layout, link
@@ -208,7 +209,10 @@ class Ring:
             raise MachineLacksError(_no_right(self.interface)) from error
         try:
             self._set_up(opened)
-        except BaseException:
+        except OSError as error:  # the interface went away meanwhile, or the group is of another kind
+            opened.close()
+            raise MachineLacksError(_not_opened(self.interface, self.fanout, error)) from error
+        except MachineLacksError:
             opened.close()
             raise
         self._socket = opened
@@ -249,14 +253,19 @@ def wait_for(rings: Sequence[Ring], seconds: float) -> list[Ring]:
     by_number = {ring.fileno(): ring for ring in rings if ring.fileno() >= 0}
     for number in by_number:
         poll.register(number, select.POLLIN)
-    ready = []
-    for number, events in poll.poll(max(0, round(seconds * 1000))):
-        ring = by_number[number]
-        if events & select.POLLIN:
-            ready.append(ring)
-        else:  # the interface went down: the error is told once, and must be fetched for poll to wait again
-            ring.forget_error()
-    return ready
+    told: set[int] = set()
+    end = time.monotonic() + seconds
+    while events := poll.poll(max(0, round((end - time.monotonic()) * 1000))):
+        ready = [by_number[number] for number, event in events if event & select.POLLIN]
+        if ready:
+            return ready
+        for number, _ in events:
+            # The interface went down: that is told once, and must be fetched before poll waits again.
+            by_number[number].forget_error()
+            if number in told:
+                poll.unregister(number)
+            told.add(number)
+    return []
 
 
 class _Held:
@@ -286,6 +295,21 @@ def _no_right(interface: str) -> Text:
         "CAP_NET_RAWを与えてください。",
         en=f"{interface}: no right to capture packets; run as root, or grant CAP_NET_RAW, for instance by systemd's "
         "AmbientCapabilities.",
+    )
+
+
+def _not_opened(interface: str, fanout: int | None, error: OSError) -> Text:
+    said = why(error)
+    if fanout is None:
+        return Text(
+            ja=f"{interface}: 開けません（{said.ja}）。インターフェースの状態を確かめてください。",
+            en=f"{interface}: cannot be opened ({said.en}); check the state of the interface.",
+        )
+    return Text(
+        ja=f"{interface}: ファンアウトグループ{fanout}で開けません（{said.ja}）。同じ番号を別の用途で使って"
+        "いないことを確かめてください。",
+        en=f"{interface}: cannot be opened in fanout group {fanout} ({said.en}); check that nothing else uses "
+        "this number.",
     )
 
 

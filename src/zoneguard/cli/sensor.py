@@ -102,7 +102,8 @@ def once(ctx: click.Context, config_path: Path, user: str | None, seconds: int |
 def _run(ctx: click.Context, config_path: Path, user: str | None, *, once: int | None) -> None:
     require_extra()
     from zoneguard.sensor.events import ReloadAsked, StatusAsked, StopAsked
-    from zoneguard.sensor.runner import Runner, World
+    from zoneguard.sensor.runner import Runner
+    from zoneguard.sensor.world import World
 
     runner = Runner(config_path, World(lang=language(ctx)), once=once, user=user)
     for name, event in (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,12 +54,15 @@ class Hearing:
         self._number_of: dict[str, int] = {}
         self._told: dict[str, int] = {}  # losses that were told, by interface
         self._before: dict[str, int] = {}  # packets of rings that were closed
+        self._octets: dict[str, int] = {}
+        self._gone: set[str] = set()  # interfaces whose return is waited for
 
     # --- interfaces -------------------------------------------------------------------------------------
 
     def open(self, interface: Interface, sensor: int) -> None:
         """Open the ring of an interface anew, whatever is left of an older one. Raises MachineLacksError."""
         self.close(interface.name)
+        self._gone.discard(interface.name)
         blocks = max(2, interface.ring // BLOCK_OCTETS)
         ring = listen(interface.name, blocks=blocks, promiscuous=interface.promiscuous)
         self._rings[interface.name] = ring
@@ -84,11 +88,14 @@ class Hearing:
         """Meter what the rings hold; give the number of packets."""
         packets = 0
         for name, ring in self._rings.items():
+            octets = self.meter.t.scalars[layout.N_BYTES]
             for _ in range(MOST_IN_A_TURN):
                 some = ring.drain(self.meter, self._sensor_of[name], file=self._number_of[name])
                 packets += some
                 if not some:
                     break
+            octets = self.meter.t.scalars[layout.N_BYTES] - octets
+            self._octets[name] = self._octets.get(name, 0) + int(octets)
         return packets
 
     def expire(self, now: int) -> None:
@@ -104,15 +111,24 @@ class Hearing:
                 yield name, fresh
 
     def links(self) -> Iterator[tuple[str, Link]]:
-        """Yield how each interface with an open ring stands."""
+        """Yield how each interface with an open ring stands, and which that was gone is there again."""
         for name, ring in self._rings.items():
-            yield name, Link(ring.link().value)
+            link = Link(ring.link().value)
+            if link is Link.GONE:
+                self._gone.add(name)
+            yield name, link
+        for name in self._gone - self._rings.keys():
+            if _exists(name):
+                yield name, Link.UP
 
-    def packets(self) -> dict[str, int]:
-        """Count the packets of each interface since the sensor started."""
+    def received(self) -> dict[str, tuple[int, int]]:
+        """Count the packets of each interface and their octets, since the sensor started."""
         names = {*self._before, *self._rings}
         return {
-            name: self._before.get(name, 0) + (self._rings[name].frames if name in self._rings else 0)
+            name: (
+                self._before.get(name, 0) + (self._rings[name].frames if name in self._rings else 0),
+                self._octets.get(name, 0),
+            )
             for name in sorted(names)
         }
 
@@ -214,6 +230,14 @@ class Hearing:
     def restore(self, state: bytes) -> None:
         """Take up the state that an earlier process left. Raises InputRefusedError."""
         self.meter.restore(state)
+
+
+def _exists(interface: str) -> bool:
+    try:
+        socket.if_nametoindex(interface)
+    except OSError:
+        return False
+    return True
 
 
 def _timeouts(config: Config) -> Timeouts:

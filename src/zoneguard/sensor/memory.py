@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from itertools import pairwise
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
 SECOND = 1_000_000_000
 DAY = 86_400
+HOUR = 3600 * SECOND
 _HEAD = 8  # octets that tell the length of what stands before the meter's state
 _DIGEST = 32
 
@@ -52,6 +54,7 @@ class Run:
     number: int | None = None
     serial: int = 0
     parts: list[int] = field(default_factory=list)  # numbers of those that hold its flows
+    covered: CoverageWindow | None = None  # of the hour so far
     whole: bool = True  # False: flows of it are in no part, so that it cannot be taken up again
 
 
@@ -136,8 +139,7 @@ class Memory:
         """Make the commit of a judged window, on top of those that still wait."""
         config = self._config
         if not self._queue:
-            with suppress(StoreUnavailableError):  # somebody may have acknowledged a finding meanwhile
-                self.known = self.store.known(config.name)
+            self._take_acknowledgements()
         first = judged.clock - config.judge.gone_after * SECOND
         self._blind = [one for one in self._blind if one[1] > first]
         self._blind += self._blind_everywhere(judged.coverage.blind)
@@ -165,7 +167,7 @@ class Memory:
                     at=judged.at,
                     known=step.known,
                     findings=judged.findings,
-                    coverage=(judged.coverage,),
+                    coverage=(self._covered(judged.run, judged.coverage),),
                     flow_days=[FlowDay(**_values(one)) for one in judged.day_sums],
                     files=judged.files,
                     parts=parts,
@@ -251,6 +253,36 @@ class Memory:
     def close(self) -> None:
         """Let go of the store."""
         self.store.close()
+
+    def _take_acknowledgements(self) -> None:
+        """Learn what people acknowledged meanwhile, beside this process."""
+        with suppress(StoreUnavailableError):
+            given = self.store.acknowledgements(self._config.name)
+            self.known = {
+                key: replace(one, acknowledged=given.get(key)) if one.acknowledged != given.get(key) else one
+                for key, one in self.known.items()
+            }
+
+    def _covered(self, run: Run, window: CoverageWindow) -> CoverageWindow:
+        """Add a window to those of its hour: what was covered is kept by the hour, not by the minute."""
+        last = run.covered
+        apart = last is None or abs(window.start - last.end) > SECOND  # nothing was watched in between
+        if last is None or apart or last.start // HOUR != window.start // HOUR:
+            run.covered = window
+        else:
+            missed = Counter(last.not_decoded)
+            missed.update(window.not_decoded)
+            run.covered = replace(
+                last,
+                end=max(last.end, window.end),
+                packets=last.packets + window.packets,
+                bytes=last.bytes + window.bytes,
+                dropped=last.dropped + window.dropped,
+                truncated=last.truncated + window.truncated,
+                not_decoded=dict(missed),
+                blind=(*last.blind, *window.blind),
+            )
+        return run.covered
 
     def _write_history(self, run: Run) -> list[Part]:
         """Write the flows that wait; findings must not wait for room that the history does not find."""

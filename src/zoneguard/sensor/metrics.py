@@ -111,7 +111,7 @@ def _interfaces(counts: Counts) -> Iterator[Metric]:
 
 
 def _judgement(counts: Counts) -> Iterator[Metric]:
-    yield _counter("zoneguard_flows", "Flows judged.", counts.flows)
+    yield _counter("zoneguard_flows", "Flows that have ended and were judged.", counts.flows)
     yield _counter("zoneguard_windows", "Windows judged.", counts.windows)
     yield _counter("zoneguard_files", "Capture files read to their end.", counts.files)
     yield _counter("zoneguard_files_refused", "Capture files that could not be read.", counts.files_refused)

@@ -4,82 +4,52 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 import time
-from collections import Counter, deque
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from collections import deque
+from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar, assert_never
 
-from zoneguard.api.watching import Watch, since
 from zoneguard.errors import (
     ExitCode,
-    InputRefusedError,
     MachineLacksError,
     StoreUnavailableError,
     ZoneGuardError,
-    why,
 )
-from zoneguard.findings.finding import SEVERITY_ORDER, Severity, Verdict
-from zoneguard.net.flow import CaptureCoverage
 from zoneguard.policy.domains import overlap_domains
 from zoneguard.policy.load import load_policy
 from zoneguard.report.when import time_zone
 from zoneguard.sensor import commands as do
 from zoneguard.sensor import events as ev
-from zoneguard.sensor.counts import Counts, FindingCount, InterfaceCounts, SpoolCounts, with_window
-from zoneguard.sensor.courier import Courier
-from zoneguard.sensor.folder import File, Look, look
+from zoneguard.sensor.counting import at_hand, from_store
+from zoneguard.sensor.counts import Counts, with_window
+from zoneguard.sensor.folders import Folders
 from zoneguard.sensor.hearing import Hearing
+from zoneguard.sensor.judgement import Judgement
 from zoneguard.sensor.load import load_config, observation_faults
-from zoneguard.sensor.log import Log
 from zoneguard.sensor.machine import next_wake, step
-from zoneguard.sensor.memory import Judged, Memory, Run, Stand
-from zoneguard.sensor.metrics import Metrics
-from zoneguard.sensor.notify import Supervisor, watchdog_limit
-from zoneguard.sensor.outputs import pace_of, sink_of
+from zoneguard.sensor.memory import Memory
+from zoneguard.sensor.notify import watchdog_limit
 from zoneguard.sensor.rights import drop_to
+from zoneguard.sensor.sentences import said
 from zoneguard.sensor.state import State
-from zoneguard.sensor.status import status_of, write_status
-from zoneguard.store.parquet import Flows
-from zoneguard.store.records import Blindness, CoverageWindow, FileDone
+from zoneguard.sensor.voice import Voice
 from zoneguard.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from datetime import tzinfo
-    from typing import TextIO
+    from pathlib import Path
 
-    from zoneguard.findings.finding import Finding
-    from zoneguard.net.flow import FlowTable
     from zoneguard.policy.model import Policy
-    from zoneguard.sensor.commands import Command, Window
+    from zoneguard.sensor.commands import Command
     from zoneguard.sensor.config import Config, Folder
     from zoneguard.sensor.events import Event
-    from zoneguard.text import Lang
+    from zoneguard.sensor.folder import File
+    from zoneguard.sensor.world import World
 
 SECOND = 1_000_000_000
 TURN = 0.2  # seconds that a signal waits at most
 LOOK_EVERY = SECOND  # at folders, links and losses
 COUNT_EVERY = 5 * SECOND  # what the store must be asked for
-LAST_DELIVERY = 5.0  # seconds that a stop leaves to each output
-_FIRST_ZONE = "Asia/Tokyo"  # of the log, until a policy says otherwise
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class World:
-    """What surrounds the process: both clocks (ns), chance, environment, streams."""
-
-    mono: Callable[[], int] = time.monotonic_ns
-    wall: Callable[[], int] = time.time_ns
-    chance: Callable[[], float] = field(default=lambda: int.from_bytes(os.urandom(7), "little") / 2**56)
-    environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
-    stream: TextIO = field(default_factory=lambda: sys.stderr)
-    lang: Lang = "ja"
-
-    def now(self) -> ev.Now:
-        """Read both clocks."""
-        return ev.Now(mono=self.mono(), wall=self.wall())
 
 
 class Runner:
@@ -95,34 +65,16 @@ class Runner:
         self._path, self._world, self._once, self._user = config_path, world, once, user
         self._state = State()
         self._events: deque[Event] = deque()
-        self._supervisor = Supervisor(world.environment)
-        self._metrics = Metrics()
+        self._voice = Voice(world)
         self._counts = Counts(started=world.wall())
-        self._log = self._new_log(time_zone(_FIRST_ZONE), "")
-        self._zone: tzinfo = time_zone(_FIRST_ZONE)
         self._config: Config | None = None
-        self._policy: Policy | None = None
         self._read_policy: Policy | None = None  # the newest that was read, in use or not
         self._memory: Memory | None = None
         self._hearing: Hearing | None = None
-        self._watch: Watch | None = None
-        self._run: Run | None = None
-        self._files: list[str] = []
-        self._digests: dict[File, str] = {}
-        self._faults: list[Text] = []  # of files, in this period
-        self._base = CaptureCoverage()  # of the meter, when the period began
-        self._last = CaptureCoverage()  # when the last window ended
-        self._lost = 0  # packets that the system dropped in this period
-        self._couriers: list[Courier] = []
-        self._talking: Config | None = None  # whose outputs and metrics are running
-        self._looks: dict[Path, Look] = {}
-        self._known: set[File] = set()
-        self._unsent: list[Text] = []  # notices that the store did not take
+        self._judgement: Judgement | None = None
+        self._folders = Folders()
         self._looked = self._counted = 0
         self._code: ExitCode | None = None
-        self._told: tuple[Finding, ...] = ()
-        self._blind = False
-        self._alive = world.mono()
 
     def run(self) -> ExitCode:
         """Run until a stop is asked for and done."""
@@ -141,7 +93,7 @@ class Runner:
         finally:
             self._close()
         if self._once is not None and self._code is ExitCode.CLEAN:
-            return self._verdict()
+            return self._judges().verdict()
         return self._code
 
     def ask(self, event: Event) -> None:
@@ -177,54 +129,17 @@ class Runner:
         for folder in self._config.folders:
             self._look_into(folder)
         self._look_at_disk(self._config)
-        self._retry_notices()
+        self._voice.retry(self._memory)
         if now - self._counted >= COUNT_EVERY:
             self._counted = now
             self._count()
 
     def _look_into(self, folder: Folder) -> None:
-        if self._memory is None:
-            return
-        listed = []
-        for path in folder.path.glob(folder.glob):
-            try:
-                about = path.stat()
-            except OSError:
-                continue
-            file = File(
-                path=str(path),
-                inode=about.st_ino,
-                size=about.st_size,
-                mtime=about.st_mtime_ns,
-                sensor=folder.sensor,
-            )
-            try:
-                if file not in self._known and self._memory.is_done(file):
-                    self._known.add(file)
-            except StoreUnavailableError:
-                return
-            listed.append(file)
-        before = self._looks.get(folder.path, Look())
-        seen = look(
-            [self._with_first_packet(file, before) for file in listed],
-            self._known,
-            before,
-            mono=self._world.mono(),
-            settle=folder.settle,
-        )
-        self._looks[folder.path] = seen
-        for text in seen.told:
-            self._say(do.Level.WARNING, text)
-        if seen.ready:
-            self._events.append(ev.FilesSettled(files=seen.ready))
-
-    def _with_first_packet(self, file: File, before: Look) -> File:
-        from zoneguard.capture.pcap import first_time
-
-        last = before.seen.get(file.path)
-        if last is not None and last.file == file:
-            return last.file
-        return replace(file, first_packet=first_time(Path(file.path)))
+        ready, told = self._folders.look(folder, self._remembers().is_done, mono=self._world.mono())
+        for text in told:
+            self._voice.say(do.Level.WARNING, text)
+        if ready:
+            self._events.append(ev.FilesSettled(files=ready))
 
     def _look_at_disk(self, config: Config) -> None:
         try:
@@ -236,11 +151,7 @@ class Runner:
     def _is_over(self, began: int) -> bool:
         if self._config is None or self._state.reading is not None:
             return False
-        settled = (
-            all(look.waiting == () and not set(look.ready) - self._known for look in self._looks.values())
-            and len(self._looks) == len(self._config.folders)
-            and not self._state.queue
-        )
+        settled = self._folders.are_read(self._config.folders) and not self._state.queue
         seconds = (self._world.mono() - began) / SECOND
         if self._config.interfaces:
             return seconds >= (self._once or self._config.judge.window) and settled
@@ -277,25 +188,24 @@ class Runner:
             case do.Notify():
                 if "READY=1" in command.words:
                     self._get_ready()
-                status = command.status.in_(self._world.lang) if command.status else ""
-                self._supervisor.tell(command.words, status)
+                self._voice.tell_systemd(command.words, command.status)
             case do.WriteStatus():
                 self._write_status()
             case do.Say():
-                self._say(command.level, command.text)
+                self._voice.say(command.level, command.text)
             case do.Announce():
-                self._announce(command.text, over=command.over)
+                self._voice.announce(command.text, self._memory)
             case do.Stop():
                 self._code = command.code
             case _:
                 assert_never(command)
 
     def _open(self, command: do.OpenRing | do.ReopenRing) -> None:
-        name, watch = command.interface.name, self._watches()
+        name = command.interface.name
         try:
-            self._hears().open(command.interface, watch.sensors.index(command.interface.sensor))
+            self._hears().open(command.interface, self._judges().sensor(command.interface.sensor))
         except (MachineLacksError, OSError) as error:
-            reason = _reason(error)
+            reason = said(error)
             denied = isinstance(error.__cause__, PermissionError)
             self._events.append(ev.RingFailed(interface=name, reason=reason, denied=denied))
         else:
@@ -308,43 +218,9 @@ class Runner:
         self._events.append(ev.DrainDone())
 
     def _judge(self, command: do.Judge, *, ends: bool) -> None:
-        began, hearing, watch, window = time.perf_counter(), self._hears(), self._watches(), command.window
-        live_sources = bool(self._config and self._config.interfaces)
-        hearing.drain()
-        if command.final and live_sources:
-            hearing.end()
-        elif ends:
-            hearing.cut(window.ended.wall)
-        covered = hearing.coverage()
-        self._lost += sum(dropped for _, dropped in window.dropped)
-        now = window.ended.wall
-        findings = watch.findings(
-            hearing.live(),
-            hearing.tunnels(),
-            hearing.claims(),
-            since(covered, self._base, dropped=self._lost),
-            now=now,
-            faults=tuple(self._faults),
-        )
-        stand = None
-        if not live_sources and not ends:
-            stand = Stand(period=window.period, names=tuple(self._files), meter=hearing.checkpoint())
-        self._remembers().prepare(
-            Judged(
-                number=window.number,
-                run=self._runs(),
-                at=now,
-                clock=now if live_sources else hearing.clock() or now,
-                findings=findings,
-                coverage=_coverage_of(window, since(covered, self._last)),
-                day_sums=watch.day_sums(),
-                files=tuple(self._done(file) for file in (*window.files, *window.refused)),
-                stand=stand,
-            )
-        )
-        self._last, self._told = covered, findings
-        self._blind = self._blind or bool(window.blind) or bool(window.dropped)
-        self._counts = with_window(self._counts, window, time.perf_counter() - began)
+        began = time.perf_counter()
+        self._judges().judge(command.window, self._hears(), final=command.final, ends=ends)
+        self._counts = with_window(self._counts, command.window, time.perf_counter() - began)
         self._tell_notices()
 
     def _commit(self) -> None:
@@ -354,35 +230,12 @@ class Runner:
                 self._events.append(ev.Committed(through=number))
                 self._counts = replace(self._counts, last_success=self._world.wall())
         except StoreUnavailableError as error:
-            self._events.append(ev.StoreFailed(reason=_reason(error)))
-        for courier in self._couriers:
-            courier.wake()
+            self._events.append(ev.StoreFailed(reason=said(error)))
+        self._voice.wake()
 
     def _begin(self, period: str) -> None:
-        """Begin the judgement anew; where files alone are watched, take up what an earlier process left."""
-        hearing, first = self._hears(), not self._files
-        self._watch, self._run = self._new_watch(), self._new_run()
-        hearing.begin_counting()
-        self._base = self._last = hearing.coverage()
-        self._faults, self._lost = [], 0
-        if not first or (self._config and self._config.interfaces):
-            return
-        try:
-            resumed = self._remembers().resume(period=period, policy_sha256=self._policy_in_use().sha256)
-        except (InputRefusedError, StoreUnavailableError) as error:
-            self._announce(_reason(error))
-            return
-        if resumed is None:
-            return
-        self._files += resumed.stand.names
-        self._run = resumed.run
-        for flows in resumed.flows:
-            self._watch.add(flows.table)
-        try:
-            hearing.restore(resumed.stand.meter)
-        except InputRefusedError as error:
-            self._announce(_reason(error))
-        self._last = hearing.coverage()
+        for text in self._judges().begin(period, self._hears(), now=self._world.wall()):
+            self._announce(text)
 
     def _reload(self) -> None:
         try:
@@ -406,27 +259,25 @@ class Runner:
         self._events.append(ev.PolicyRead(policy=ev.PolicyVersion(sha256=policy.sha256, zone=zone)))
 
     def _adopt_config(self, config: Config) -> None:
-        policy = self._read_policy
-        if policy is None:
-            raise RuntimeError("A configuration is adopted with the policy that was read with it.")
         before, self._config = self._config, config
-        self._zone = time_zone(policy.timezone)
-        self._log = self._new_log(self._zone, config.name)
+        zone = time_zone(_there(self._read_policy).timezone)
+        self._voice.call(zone, config.name)
         if self._memory is None:
             self._memory = Memory(
-                config, zone=self._zone, now=self._world.wall(), environment=self._world.environment
+                config, zone=zone, now=self._world.wall(), environment=self._world.environment
             )
         elif before is not None and (before.store, before.state, before.name) != (
             config.store,
             config.state,
             config.name,
         ):
-            self._say(do.Level.WARNING, _at_restart())
+            self._voice.say(do.Level.WARNING, _at_restart())
         else:
             self._memory.adopt(config)
         self._tell_notices()
-        if self._hearing is not None and before is not None:
+        if self._hearing is not None and self._judgement is not None:
             self._hearing.adopt(config)
+            self._judgement.is_live = bool(config.interfaces)
         if before is not None:
             self._get_ready()
 
@@ -436,128 +287,47 @@ class Runner:
         if self._user is not None:
             drop_to(self._user, config.state)
             self._user = None
-        if config is not self._talking:
-            self._start_couriers(config)
-            self._serve_metrics(self._talking, config)
-            self._talking = config
+        self._voice.talk(config, self._remembers(), metrics=self._once is None)
 
     def _adopt_policy(self) -> None:
-        if self._read_policy is None or self._config is None:
-            raise RuntimeError("A policy is adopted after it was read.")
-        policy = self._policy = self._read_policy
+        config, policy, memory = _there(self._config), _there(self._read_policy), self._remembers()
         domains = overlap_domains(policy)
+        if self._judgement is None:
+            self._judgement = Judgement(memory, is_live=bool(config.interfaces))
         if self._hearing is None:
-            self._hearing = Hearing(self._config, domains, emit=self._ended, files=self._files)
-        else:
-            self._hearing.set_domains(domains)
-        self._watch, self._run = self._new_watch(), self._new_run()
-        self._base = self._last = self._hearing.coverage()
+            judgement = self._judgement
+            self._hearing = Hearing(config, domains, emit=judgement.ended, files=judgement.files)
+        self._hearing.set_domains(domains)
+        self._judgement.judge_by(policy, now=self._world.wall())
 
     def _read(self, file: File) -> None:
-        sensor = self._watches().sensors.index(file.sensor)
-        faults, digest = self._hears().read(file, sensor, self._show_life)
-        self._known.add(file)
-        self._digests[file] = digest or ""
-        self._faults += faults
+        sensor = self._judges().sensor(file.sensor)
+        faults, digest = self._hears().read(file, sensor, self._voice.show_life)
+        self._folders.note(file)
+        self._judges().was_read(file, faults, digest)
         if digest is None:
             self._events.append(ev.FileRefused(file=file, faults=faults))
             return
         for fault in faults:
-            self._say(do.Level.WARNING, fault)
+            self._voice.say(do.Level.WARNING, fault)
         self._events.append(ev.FileDone(file=file))
 
     def _prune(self) -> None:
         try:
             self._remembers().prune(self._world.wall())
         except StoreUnavailableError as error:
-            self._say(do.Level.WARNING, _reason(error))
+            self._voice.say(do.Level.WARNING, said(error))
 
-    def _announce(self, text: Text, *, over: bool = False) -> None:
-        self._say(do.Level.INFO if over else do.Level.WARNING, text)
-        self._unsent.append(text)
-        self._retry_notices()
+    def _announce(self, text: Text) -> None:
+        self._voice.say(do.Level.WARNING, text)
+        self._voice.announce(text, self._memory)
 
     def _write_status(self) -> None:
-        if self._config is None:
-            return
-        self._count_now()
-        try:
-            write_status(
-                self._config.status, status_of(self._state, self._counts, pid=os.getpid(), zone=self._zone)
-            )
-        except MachineLacksError as error:
-            self._say(do.Level.WARNING, _reason(error))
-
-    # --- the judgement ----------------------------------------------------------------------------------
-
-    def _ended(self, table: FlowTable) -> None:
-        """Judge flows that have ended, and keep them for the history."""
-        turned, orig, resp = self._watches().add(table)
-        self._counts = replace(self._counts, flows=self._counts.flows + len(table))
-        self._remembers().remember(Flows(table=turned, orig_zone=orig, resp_zone=resp))
-
-    def _new_watch(self) -> Watch:
-        return Watch(self._policy_in_use(), files=self._files)
-
-    def _new_run(self) -> Run:
-        return Run(policy_sha256=self._policy_in_use().sha256, started=self._world.wall())
-
-    def _done(self, file: File) -> FileDone:
-        return FileDone(path=file.path, size=file.size, mtime=file.mtime, sha256=self._digests.pop(file, ""))
-
-    def _verdict(self) -> ExitCode:
-        """Give the exit code of `once`, decided as that of `check`."""
-        live = [one for one in self._told if one.waiver is None]
-        grave = SEVERITY_ORDER[: SEVERITY_ORDER.index(Severity.MEDIUM) + 1]
-        if any(one.verdict is not Verdict.UNVERIFIABLE and one.severity in grave for one in live):
-            return ExitCode.FINDINGS
-        unseen = any(
-            one.verdict is Verdict.UNVERIFIABLE and one.severity is not Severity.INFO for one in live
-        )
-        nothing = since(self._last, self._base).packets == 0
-        return ExitCode.INCONCLUSIVE if unseen or nothing or self._blind or self._faults else ExitCode.CLEAN
+        if self._config is not None:
+            self._count_now()
+            self._voice.write_status(self._config, self._state, self._counts)
 
     # --- outputs, metrics, log --------------------------------------------------------------------------
-
-    def _start_couriers(self, config: Config) -> None:
-        for courier in self._couriers:
-            courier.stop(LAST_DELIVERY)
-        self._couriers = [
-            Courier(
-                self._remembers().store,
-                sink_of(output, zone=self._zone, environment=self._world.environment),
-                sensor=config.name,
-                name=output.name,
-                pace=pace_of(output),
-                chance=self._world.chance,
-                wall=self._world.wall,
-            )
-            for output in config.outputs
-        ]
-        for courier in self._couriers:
-            courier.start()
-
-    def _serve_metrics(self, before: Config | None, config: Config) -> None:
-        if self._once is not None or (before is not None and before.metrics == config.metrics):
-            return
-        self._metrics.close()
-        if config.metrics is None:
-            return
-        try:
-            self._metrics.serve(config.metrics.host, config.metrics.port)
-        except MachineLacksError as error:
-            self._announce(_reason(error))
-
-    def _retry_notices(self) -> None:
-        while self._unsent and self._memory is not None:
-            try:
-                self._memory.announce(self._unsent[0], at=self._world.wall())
-            except StoreUnavailableError:
-                del self._unsent[:-100]  # the newest matter most
-                return
-            self._unsent.pop(0)
-            for courier in self._couriers:
-                courier.wake()
 
     def _tell_notices(self) -> None:
         if self._memory is not None:
@@ -566,93 +336,36 @@ class Runner:
                 self._announce(text)
 
     def _count_now(self) -> None:
-        """Bring the snapshot up to date with what costs nothing to ask."""
-        hearing, memory = self._hearing, self._memory
-        if hearing is None or memory is None:
-            return
-        interfaces = dict(self._counts.interfaces)
-        for name, packets in hearing.packets().items():
-            interfaces[name] = replace(interfaces.get(name, InterfaceCounts()), packets=packets)
-        rows, room = hearing.rows()
-        found: Counter[tuple[str, Severity, str, str]] = Counter(
-            (one.rule, one.severity, one.orig.zone if one.orig else "", one.resp.zone if one.resp else "")
-            for one in memory.open_findings()
-        )
-        self._counts = replace(
-            self._counts,
-            interfaces=interfaces,
-            table_rows=rows,
-            table_room=room,
-            findings=tuple(
-                FindingCount(rule=key[0], severity=key[1], orig=key[2], resp=key[3], number=number)
-                for key, number in sorted(found.items())
-            ),
-            policy_refused=bool(self._state.refused),
-            disk_low=self._state.disk_low,
-        )
-        self._metrics.show(self._counts)
+        if self._hearing is not None and self._memory is not None:
+            counts = replace(self._counts, flows=self._judges().flows)
+            self._counts = at_hand(counts, self._hearing, self._memory, self._state)
+            self._voice.show(self._counts)
 
     def _count(self) -> None:
-        """Bring the snapshot up to date with what the store knows."""
-        if self._memory is None or self._config is None:
-            return
-        try:
-            depths = self._memory.store.spool(self._config.name)
-        except StoreUnavailableError:
-            return
-        spools = {output.name: SpoolCounts() for output in self._config.outputs}
-        for depth in depths:
-            if depth.sink in spools:
-                spools[depth.sink] = SpoolCounts(
-                    waiting=depth.waiting,
-                    oldest=depth.oldest,
-                    delivered=depth.delivered,
-                    failing=depth.error,
-                )
-        self._counts = replace(self._counts, spools=spools)
-        self._count_now()
-
-    def _say(self, level: do.Level, text: Text) -> None:
-        self._log.write(level, text, now=self._world.wall())
-
-    def _new_log(self, zone: tzinfo, name: str) -> Log:
-        return Log(self._world.stream, zone=zone, lang=self._world.lang, sensor=name)
-
-    def _show_life(self) -> None:
-        """Tell systemd that a long piece of work goes on."""
-        now = self._world.mono()
-        if now - self._alive > LOOK_EVERY * 10:
-            self._alive = now
-            self._supervisor.tell(("WATCHDOG=1",))
+        if self._memory is not None and self._config is not None:
+            with suppress(StoreUnavailableError):
+                self._counts = from_store(self._counts, self._config, self._memory, now=self._world.wall())
+            self._count_now()
 
     def _close(self) -> None:
         self._count()
         self._write_status()
-        for courier in self._couriers:
-            courier.stop(LAST_DELIVERY)
+        self._voice.close()
         if self._hearing is not None:
             self._hearing.close_all()
-        self._metrics.close()
         if self._memory is not None:
             self._memory.close()
-        self._supervisor.close()
 
     # --- what is there once something was adopted ----------------------------------------------------------
 
     def _hears(self) -> Hearing:
         return _there(self._hearing)
 
-    def _watches(self) -> Watch:
-        return _there(self._watch)
+    def _judges(self) -> Judgement:
+        return _there(self._judgement)
 
     def _remembers(self) -> Memory:
         return _there(self._memory)
-
-    def _runs(self) -> Run:
-        return _there(self._run)
-
-    def _policy_in_use(self) -> Policy:
-        return _there(self._policy)
 
 
 T = TypeVar("T")
@@ -665,39 +378,6 @@ def _there(one: T | None) -> T:
             "The machine commanded something before a configuration and a policy were adopted."
         )
     return one
-
-
-def _reason(error: Exception) -> Text:
-    if isinstance(error, ZoneGuardError):
-        return Text(
-            ja="".join(fault.ja for fault in error.faults), en=" ".join(fault.en for fault in error.faults)
-        )
-    if isinstance(error, OSError):
-        return why(error)
-    return Text(ja=str(error), en=str(error))
-
-
-def _coverage_of(window: Window, seen: CaptureCoverage) -> CoverageWindow:
-    """Put a window's blind stretches on the wall clock, as it stood when the window ended."""
-    offset = window.ended.wall - window.ended.mono
-    return CoverageWindow(
-        start=window.begun.wall,
-        end=max(window.ended.wall, window.begun.wall + 1),
-        packets=seen.packets,
-        bytes=seen.bytes,
-        dropped=seen.dropped + sum(dropped for _, dropped in window.dropped),
-        truncated=seen.truncated,
-        not_decoded=seen.not_decoded,
-        blind=tuple(
-            Blindness(
-                start=one.begun + offset,
-                end=one.ended + offset,
-                reason=one.reason.value,
-                interface=one.interface,
-            )
-            for one in window.blind
-        ),
-    )
 
 
 def _at_restart() -> Text:

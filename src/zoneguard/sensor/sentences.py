@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from zoneguard.errors import ZoneGuardError, why
 from zoneguard.sensor.events import Link
 from zoneguard.sensor.state import Phase
 from zoneguard.text import Text
@@ -20,6 +21,14 @@ PHASES = {
     Phase.DRAINING: Text(ja="終了処理中", en="stopping"),
     Phase.STOPPED: Text(ja="停止", en="stopped"),
 }
+
+
+def said(error: Exception) -> Text:
+    """Say what an error says, in one text."""
+    if isinstance(error, ZoneGuardError):
+        faults = error.faults
+        return Text(ja="".join(fault.ja for fault in faults), en=" ".join(fault.en for fault in faults))
+    return why(error) if isinstance(error, OSError) else Text(ja=str(error), en=str(error))
 
 
 def status(state: State) -> Text:
