@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from ears import metric
+from ears import METRICS, metric
 from showing import PROGRAM, NotReadyError, Showing
 from stage import CORE, MIRROR, Player, enter
 from stories import NOT_LIVE, failures, read_stories
@@ -60,13 +60,19 @@ def main() -> int:
         try:
             return _show(showing, read_stories(lang), held)
         except NotReadyError:
-            showing.say("!", Text(ja="センサーが動き始めません。", en="The sensor does not become ready."))
+            showing.say(
+                Text(ja="センサーが動き始めません。", en="The sensor does not become ready."), head="! "
+            )
             return int(ExitCode.LACKING)
 
 
 def _show(showing: Showing, stories: list[Story], held: ExitStack) -> int:
-    showing.say("", Text(ja=f"線 {CORE} ― {MIRROR}（専用のネットワーク名前空間の中）、フォルダー {showing.folder}",
-                         en=f"A wire {CORE} — {MIRROR} in a network namespace of its own; folder {showing.folder}"))  # fmt: skip
+    showing.say(
+        Text(
+            ja=f"専用のネットワーク名前空間の中の線 {CORE} ― {MIRROR}、フォルダー {showing.folder}",
+            en=f"A wire {CORE} — {MIRROR} in a network namespace of its own; folder {showing.folder}",
+        )
+    )
     player = Player()
     held.callback(player.close)
     policy = stories[0].policy
@@ -79,7 +85,9 @@ def _show(showing: Showing, stories: list[Story], held: ExitStack) -> int:
         _play(showing, player, story)
     page = showing.settle(player.sent)
     showing.show_status()
-    showing.write(f"\n$ curl -s http://127.0.0.1:9473/metrics\n{_excerpt(page)}\n")
+    showing.write("\n")
+    showing.say(Text(ja=f"GET {METRICS}（抜粋）", en=f"GET {METRICS} (excerpt)"))
+    showing.write(f"{_excerpt(page)}\n")
     code = showing.stop()
     wrong = failures(showing.heard, stories)
     wrong += _lost(page, player.sent) + _undelivered(showing) + _ended(code)
@@ -87,8 +95,8 @@ def _show(showing: Showing, stories: list[Story], held: ExitStack) -> int:
 
 
 def _play(showing: Showing, player: Player, story: Story) -> None:
-    showing.say("", Text(ja=f"▶ {story.path.name}", en=f"▶ {story.path.name}"))
-    showing.say("", Text(ja=f"  {story.title}", en=f"  {story.title}"))
+    showing.write(f"▶ {story.path.name}\n")
+    showing.say(Text(ja=story.title, en=story.title), head="  ")
     story.began = time.time()
     player.play(story.path)
     time.sleep(PAUSE / 2)
@@ -99,21 +107,24 @@ def _play(showing: Showing, player: Player, story: Story) -> None:
 def _sum_up(showing: Showing, stories: list[Story], wrong: list[Text]) -> int:
     lang = showing.lang
     none = Text(ja="なし", en="none").in_(lang)
-    heads = (Text(ja="物語", en="story"), Text(ja="期待", en="expected"), Text(ja="生で検出", en="found live"))
+    heads = (
+        Text(ja="物語", en="story"),
+        Text(ja="期待", en="expected"),
+        Text(ja="生で検出", en="found live"),
+    )
     rows = [tuple(head.in_(lang) for head in heads)]
     for story in sorted(stories, key=lambda one: one.path.name):
         found = ", ".join(showing.heard.primary_of(story)) or none
         rows.append((story.number, ", ".join(story.primary) or none, found))
     showing.write("\n" + "".join(f"  {left(a, 8)}{left(b, 12)}{c}\n" for a, b, c in rows) + "\n")
     for text in NOT_LIVE:
-        showing.say("", text)
+        showing.say(text)
     for text in wrong:
-        showing.say("!", text)
+        showing.say(text, head="! ")
     if wrong:
-        showing.say("", Text(ja="期待どおりではありませんでした。", en="This is not what was expected."))
+        showing.say(Text(ja="期待どおりではありませんでした。", en="This is not what was expected."))
         return int(ExitCode.FINDINGS)
     showing.say(
-        "",
         Text(
             ja="パケットでわかることはすべて生で見つかり、ほかには何も報告されず、すべて届きました。",
             en="Whatever packets can tell of the stories was found live, nothing else was, and all of it was delivered.",

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import IO
 
+METRICS_PORT = 9473
+METRICS = f"http://127.0.0.1:{METRICS_PORT}/metrics"
 _LOOK = 0.1  # seconds
 
 
@@ -47,7 +49,7 @@ class Receiver:
 
     def __init__(self, taken: Callable[[str, dict[str, Any]], None]) -> None:
         class Taking(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:  # noqa: N802 - as http.server calls it
+            def do_POST(self) -> None:
                 octets = self.rfile.read(int(self.headers["Content-Length"]))
                 taken(self.headers["Idempotency-Key"], json.loads(octets))
                 self.send_response(204)
@@ -101,15 +103,17 @@ class Reader:
             self._read(json.loads(line))
 
 
-def metrics_page(port: int) -> str:
+def metrics_page() -> str:
     """Ask for the metrics as Prometheus does."""
-    with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+    with urlopen(METRICS, timeout=5) as answer:
         return str(answer.read().decode())
 
 
 def metric(page: str, name: str) -> float | None:
     """Give the sum of a metric over its labels; None when it is not there."""
     found = [
-        float(line.rsplit(" ", 1)[1]) for line in page.splitlines() if line.partition("{")[0].split(" ")[0] == name
+        float(line.rsplit(" ", 1)[1])
+        for line in page.splitlines()
+        if line.partition("{")[0].split(" ")[0] == name
     ]
     return sum(found) if found else None

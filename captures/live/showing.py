@@ -13,9 +13,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ears import Reader, Receiver, ServiceManager, metric, metrics_page
+from ears import METRICS_PORT, Reader, Receiver, ServiceManager, metric, metrics_page
 from stage import MIRROR
-from stories import Heard, is_primary
+from stories import Heard
 
 from zoneguard.findings.finding import Severity
 from zoneguard.findings.lifecycle import Change
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from zoneguard.text import Lang
 
 PROGRAM = [str(Path(sys.executable).with_name("zoneguard"))]
-PORT = 9473  # of the metrics: nobody else is in the namespace
+WIDTH = 79
 READY = 60.0  # seconds; likewise below
 SETTLED = 25.0
 STOPPED = 90.0
@@ -50,7 +50,9 @@ outputs:
 metrics: {{address: 127.0.0.1, port: {port}}}
 disk: {{low_water: 16MiB}}
 """
-SENSOR = f"  core: {{interface: {MIRROR}, l2_adjacent: true}}\n"  # each frame carries its sender's own MAC and tag
+SENSOR = (
+    f"  core: {{interface: {MIRROR}, l2_adjacent: true}}\n"  # each frame carries its sender's own MAC and tag
+)
 
 
 class NotReadyError(Exception):
@@ -69,7 +71,7 @@ class Showing:
         held.callback(self._manager.close)
         receiver = Receiver(self._take_post)
         held.callback(receiver.close)
-        text = CONFIG.format(interface=MIRROR, url=receiver.url, port=PORT)
+        text = CONFIG.format(interface=MIRROR, url=receiver.url, port=METRICS_PORT)
         self._config.write_text(text, encoding="utf-8")
         self._sensor: subprocess.Popen[bytes] | None = None
         self._readers: list[Reader] = []
@@ -92,6 +94,7 @@ class Showing:
         self.command("sensor", "run", "--config", self._config.name)
         log = self.folder / "log.jsonl"
         log.touch()
+        self._held.callback(self._kill)
         with log.open("ab") as stderr:
             self._sensor = subprocess.Popen(
                 [*PROGRAM, "sensor", "run", "--config", str(self._config)],
@@ -99,7 +102,6 @@ class Showing:
                 stderr=stderr,
                 process_group=0,  # Ctrl+C is for us; the sensor is stopped by TERM
             )
-        self._held.callback(self._kill)
         self._readers = [
             Reader(log, self._take_log),
             Reader(self.folder / "findings.jsonl", self._take_line),
@@ -111,25 +113,32 @@ class Showing:
     def reload(self, policy: Path) -> None:
         """Have the sensor go by another policy."""
         self.use_policy(policy)
-        self.say("", Text(ja=f"$ kill -HUP（方針を {policy.name} に替える）", en=f"$ kill -HUP (the policy becomes {policy.name})"))
+        self.say(
+            Text(
+                ja=f"$ kill -HUP（方針を {policy.name} に替えました）",
+                en=f"$ kill -HUP (the policy is {policy.name} now)",
+            )
+        )
         self._signal(signal.SIGHUP)
         self._wait_until_ready()
 
     def settle(self, sent: int) -> str:
         """Wait until everything sent has been judged and told; give the metrics page."""
         until = time.monotonic() + SETTLED
-        judged = metric(metrics_page(PORT), "zoneguard_windows_total") or 0
+        judged = metric(metrics_page(), "zoneguard_windows_total") or 0
         while True:
-            page = metrics_page(PORT)
+            page = metrics_page()
             is_judged = (metric(page, "zoneguard_windows_total") or 0) >= judged + 2
             is_told = metric(page, "zoneguard_spool_messages") == 0
-            if (is_judged and is_told and metric(page, "zoneguard_packets_total") == sent) or time.monotonic() > until:
+            if (
+                is_judged and is_told and metric(page, "zoneguard_packets_total") == sent
+            ) or time.monotonic() > until:
                 return page
             time.sleep(0.5)
 
     def stop(self) -> int:
         """End the sensor as a service manager does; give its exit code."""
-        self.say("", Text(ja="$ kill -TERM", en="$ kill -TERM"))
+        self.write("\n$ kill -TERM\n")
         self._signal(signal.SIGTERM)
         code = self._process().wait(STOPPED)
         for reader in self._readers:
@@ -137,7 +146,12 @@ class Showing:
         return code
 
     def show_status(self) -> None:
-        """Show what an operator sees."""
+        """Show what an operator sees, as it is now: USR1 has the sensor write its status."""
+        path = self.folder / "state" / "status.json"
+        before, until = path.stat().st_mtime_ns, time.monotonic() + SETTLED
+        self._signal(signal.SIGUSR1)
+        while path.stat().st_mtime_ns == before and time.monotonic() < until:
+            time.sleep(0.05)
         self.command("sensor", "status", "--config", self._config.name)
         page = subprocess.run(
             [*PROGRAM, "--lang", self.lang, "sensor", "status", "--config", str(self._config)],
@@ -150,32 +164,30 @@ class Showing:
     def _take_line(self, line: dict[str, Any]) -> None:
         if "finding" in line:
             self.heard.findings.append(line)
-            self.say("jsonl  ", _one_line(line))
-        for notice in [line["notice"]] if "notice" in line else []:
-            self.say("jsonl  ", Text(ja=notice["ja"], en=notice["en"]))
+            self.say(_one_line(line), head="  jsonl    ")
+        if "notice" in line:
+            self.say(Text(ja=line["notice"]["ja"], en=line["notice"]["en"]), head="  jsonl    ")
 
     def _take_post(self, key: str, message: dict[str, Any]) -> None:
-        told = message["told"]
-        self.posted.findings += told
-        primary = sum(map(is_primary, told))
+        told, notices = len(message["told"]), len(message["notices"])
+        self.posted.findings += message["told"]
         self.say(
-            "webhook",
             Text(
-                ja=f"POST {key}: 指摘 {len(told)}（うち違反など {primary}）、お知らせ {len(message['notices'])}",
-                en=f"POST {key}: {len(told)} findings ({primary} of them primary), {len(message['notices'])} notices",
+                ja=f"{key}: 指摘 {told}、お知らせ {notices}", en=f"{key}: findings {told}, notices {notices}"
             ),
+            head="  webhook  ",
         )
 
     def _take_log(self, entry: dict[str, Any]) -> None:
-        self.say("log    ", Text(ja=entry["message"]["ja"], en=entry["message"]["en"]))
+        self.say(Text(ja=entry["message"]["ja"], en=entry["message"]["en"]), head="  log      ")
 
     # --- what is shown ----------------------------------------------------------------------------------
 
-    def say(self, who: str, text: Text) -> None:
-        """Write one thing, who says it in front."""
-        indent = f"  {who} " if who else ""
-        lines = wrap(harmless(text.in_(self.lang)), 79 - len(indent))
-        self.write("".join(f"{indent if not at else ' ' * len(indent)}{line}\n" for at, line in enumerate(lines)))
+    def say(self, text: Text, *, head: str = "") -> None:
+        """Write a text after its head, in lines of a terminal's width."""
+        lines = wrap(harmless(text.in_(self.lang)), WIDTH - len(head))
+        heads = [head, *[" " * len(head)] * (len(lines) - 1)]
+        self.write("".join(f"{before}{line}\n" for before, line in zip(heads, lines, strict=True)))
 
     def command(self, *words: str) -> None:
         """Write a command as it is typed."""
@@ -204,8 +216,8 @@ class Showing:
         self._process().send_signal(number)
 
     def _kill(self) -> None:
-        sensor = self._process()
-        if sensor.poll() is None:
+        sensor = self._sensor
+        if sensor is not None and sensor.poll() is None:
             sensor.terminate()
             try:
                 sensor.wait(10)

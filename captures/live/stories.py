@@ -71,7 +71,9 @@ class Heard:
         """Give the primary findings that no story explains."""
         played = list(stories)
         return [
-            one for one in self.findings if is_primary(one) and not any(_is_of(one, story) for story in played)
+            one
+            for one in self.findings
+            if is_primary(one) and not any(_is_of(one, story) for story in played)
         ]
 
     def is_unverifiable(self, rule: str) -> bool:

@@ -1,0 +1,156 @@
+"""The demonstration of the sensor: the stories are found on a wire, it says so when they are not, and it tidies up."""
+
+from __future__ import annotations
+
+import os
+import runpy
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.oracle.world import may_build
+
+ROOT = Path(__file__).parents[2]
+LIVE = ROOT / "captures" / "live"
+STORIES = runpy.run_path(str(LIVE / "stories.py"))
+MOST_SECONDS = 60  # once the capture engine is compiled
+
+needs_root = pytest.mark.skipif(
+    shutil.which("ip") is None or not may_build(), reason="needs root, network namespaces and iproute2"
+)
+
+
+def begin(folder, *, lang="en_US.UTF-8"):
+    return subprocess.Popen(
+        [sys.executable, str(LIVE / "demo.py")],
+        env={**os.environ, "TMPDIR": str(folder), "LC_ALL": lang},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+    )
+
+
+def processes_of(folder):
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if str(folder).encode() in path.read_bytes():
+                found.append(path.parent.name)
+        except OSError:  # it ended meanwhile
+            continue
+    return found
+
+
+@needs_root
+def test_the_sensor_finds_the_stories_live_and_nothing_is_left_behind(tmp_path):
+    subprocess.run(
+        [str(Path(sys.executable).with_name("zoneguard")), "warmup"], check=True, capture_output=True
+    )
+    began = time.monotonic()
+    with begin(tmp_path) as demo:
+        told, faults = demo.communicate(timeout=200)
+    assert (demo.returncode, faults) == (0, ""), told
+    assert time.monotonic() - began < MOST_SECONDS
+    for story in STORIES["read_stories"]("en"):
+        assert story.path.name in told
+        assert [rule for rule in story.primary if f"  jsonl    new {rule} " not in told] == []
+    for shown in (
+        "  webhook  demo/",
+        "Sensor demo: watching",
+        "zoneguard_packets_total{",
+        "kill -HUP",
+        "kill -TERM",
+    ):
+        assert shown in told
+    wide = [line for line in told.splitlines() if len(line) > 80]
+    assert [line for line in wide if str(tmp_path) not in line and not line.startswith("zoneguard_")] == []
+    assert (list(tmp_path.iterdir()), processes_of(tmp_path)) == ([], [])
+
+
+@needs_root
+def test_a_demonstration_that_is_interrupted_leaves_nothing_behind(tmp_path):
+    with begin(tmp_path, lang="ja_JP.UTF-8") as demo:
+        lines = iter(demo.stdout.readline, "")
+        assert any(line.startswith("▶") for line in lines)
+        assert len(processes_of(tmp_path)) == 1
+        demo.send_signal(signal.SIGINT)
+        _, faults = demo.communicate(timeout=60)
+    assert (demo.returncode, faults) == (128 + signal.SIGINT, "")
+    assert (list(tmp_path.iterdir()), processes_of(tmp_path)) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("lang", "word"), [("en_US.UTF-8", "run `sudo make"), ("ja_JP.UTF-8", "を実行してください")]
+)
+def test_who_may_not_make_a_mirror_port_is_told_what_to_do(tmp_path, lang, word):
+    script = f"import runpy, os; os.geteuid = lambda: 1000; runpy.run_path({str(LIVE / 'demo.py')!r}, run_name='__main__')"
+    told = subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(LIVE)!r}); {script}"],
+        env={**os.environ, "LC_ALL": lang},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert (told.returncode, told.stdout) == (5, "")
+    assert "sudo make demo-sensor" in told.stderr
+    assert word in told.stderr
+
+
+def line(rule, *, at, verdict="violated"):
+    return {
+        "first_seen": f"2026-11-27T03:00:{at:02}.250000000+09:00",
+        "finding": {"rule": rule, "verdict": verdict},
+    }
+
+
+@pytest.fixture
+def stories():
+    """Every story, played for half a second each, one a second."""
+    told = STORIES["read_stories"]("en")
+    for at, story in enumerate(told):
+        story.began = 1795716000 + at  # 2026-11-27 03:00 in Japan
+        story.ended = story.began + 0.5
+    return told
+
+
+@pytest.fixture
+def heard(stories):
+    """What must be heard of them."""
+    told = [line(rule, at=at) for at, story in enumerate(stories) for rule in story.primary]
+    told += [line(rule, at=30, verdict="unverifiable") for rule in ("ZG-B04", "ZG-C07")]
+    return STORIES["Heard"](findings=told)
+
+
+def said(heard, stories):
+    return [text.en for text in STORIES["failures"](heard, stories)]
+
+
+def test_what_expected_yaml_lists_is_no_failure(heard, stories):
+    assert said(heard, stories) == []
+
+
+def test_a_story_that_was_not_found_is_a_failure(heard, stories):
+    heard.findings = [one for one in heard.findings if one["finding"]["rule"] != "ZG-E01"]
+    assert said(heard, stories) == ["Story 10: ZG-E01 was due, nothing was found."]
+
+
+def test_a_finding_of_a_clean_story_is_a_failure(heard, stories):
+    heard.findings.append(line("ZG-A03", at=0))
+    assert said(heard, stories) == ["Story 3: nothing was due, ZG-A03 was found."]
+
+
+def test_a_finding_between_the_stories_is_a_failure(heard, stories):
+    heard.findings.append(line("ZG-G01", at=40))
+    assert said(heard, stories) == ["No story explains this finding: ZG-G01"]
+
+
+def test_a_body_that_nobody_could_look_into_must_be_told(heard, stories):
+    heard.findings = [one for one in heard.findings if one["finding"]["rule"] != "ZG-B04"]
+    assert said(heard, stories) == ["This was not told as unverifiable: ZG-B04"]
