@@ -49,7 +49,7 @@ def main() -> int:
         signal.signal(number, _end)
     if not hasattr(os, "geteuid") or os.geteuid() != 0 or shutil.which("ip") is None:
         return _refuse(_NOT_ROOT, lang)
-    subprocess.run([*PROGRAM, "--lang", lang, "warmup"], check=True)
+    subprocess.run([*PROGRAM, "--lang", lang, "warmup"], check=True, stdout=subprocess.DEVNULL)
     try:
         enter()
     except OSError as error:
