@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import runpy
 import shutil
 import signal
@@ -10,14 +11,29 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 from tests.oracle.world import may_build
+from zoneguard.report.width import cells
+
+
+class Told(NamedTuple):
+    """How a language is asked for, its word for a new finding, and the pages that show the demonstration."""
+
+    locale: str
+    new: str
+    pages: tuple[str, ...]
+
 
 ROOT = Path(__file__).parents[2]
 LIVE = ROOT / "captures" / "live"
 STORIES = runpy.run_path(str(LIVE / "stories.py"))
+LANGUAGES = {
+    "en": Told(locale="en_US.UTF-8", new="new", pages=("README.md", "docs/sensor.md")),
+    "ja": Told(locale="ja_JP.UTF-8", new="新規", pages=("README.ja.md", "docs/ja/sensor.md")),
+}
 MOST_SECONDS = 60  # once the capture engine is compiled
 
 needs_root = pytest.mark.skipif(
@@ -36,6 +52,22 @@ def begin(folder, *, lang="en_US.UTF-8"):
     )
 
 
+def shown_by(page):
+    """Give the lines of the demonstration that a page shows."""
+    (block,) = re.findall(
+        r"^```console\n# make demo-sensor\n(.+?)^```", page.read_text("utf-8"), re.DOTALL | re.MULTILINE
+    )
+    return [line for line in block.splitlines() if line.strip("…")]
+
+
+def unnumbered(text):
+    """Leave out what differs from run to run: folders, keys, dates and counts; and how the lines are broken."""
+    text = re.sub(r"\S+/(?=(?:sensor|zones)\.yaml)", "", text)
+    text = re.sub(r"\b[0-9a-f]{12,}\b|\d{4}-\d\d-\d\d|\d\d:\d\d:\d\d", "*", text)
+    text = re.sub(r"(?<![\w.-])\d[\d,]*(?:\.\d+)?(?![\w.])", "*", text)
+    return re.sub(r"\s+", "", text)
+
+
 def processes_of(folder):
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
@@ -48,27 +80,28 @@ def processes_of(folder):
 
 
 @needs_root
-def test_the_sensor_finds_the_stories_live_and_nothing_is_left_behind(tmp_path):
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_the_sensor_finds_the_stories_live_and_nothing_is_left_behind(tmp_path, lang):
     subprocess.run(
         [str(Path(sys.executable).with_name("zoneguard")), "warmup"], check=True, capture_output=True
     )
     began = time.monotonic()
-    with begin(tmp_path) as demo:
+    with begin(tmp_path, lang=LANGUAGES[lang].locale) as demo:
         told, faults = demo.communicate(timeout=200)
     assert (demo.returncode, faults) == (0, ""), told
     assert time.monotonic() - began < MOST_SECONDS
-    for story in STORIES["read_stories"]("en"):
+    for story in STORIES["read_stories"](lang):
         assert story.path.name in told
-        assert [rule for rule in story.primary if f"  jsonl    new {rule} " not in told] == []
-    for shown in (
-        "  webhook  demo/",
-        "Sensor demo: watching",
-        "zoneguard_packets_total{",
-        "kill -HUP",
-        "kill -TERM",
-    ):
+        assert [
+            rule for rule in story.primary if f"  jsonl    {LANGUAGES[lang].new} {rule} " not in told
+        ] == []
+    for shown in ("  webhook  demo/", "zoneguard_packets_total{", "kill -HUP", "kill -TERM"):
         assert shown in told
-    wide = [line for line in told.splitlines() if len(line) > 80]
+    for page in LANGUAGES[lang].pages:
+        assert [line for line in shown_by(ROOT / page) if unnumbered(line) not in unnumbered(told)] == [], (
+            page
+        )
+    wide = [line for line in told.splitlines() if cells(line) > 80]
     assert [line for line in wide if str(tmp_path) not in line and not line.startswith("zoneguard_")] == []
     assert (list(tmp_path.iterdir()), processes_of(tmp_path)) == ([], [])
 
