@@ -45,6 +45,7 @@ SHOWN = (
 def main() -> int:
     """Show it; 0 only when everything that a sensor can find of the stories was found, and nothing else."""
     lang = locale_language(os.environ)
+    sys.stdout.reconfigure(errors="replace")  # a locale may lack an arrow
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _end)
     if not hasattr(os, "geteuid") or os.geteuid() != 0 or shutil.which("ip") is None:
