@@ -47,6 +47,7 @@ def dissected(path):
             # Closed here, or its destructor raises into whatever test runs next.
             with contextlib.suppress(TSharkCrashException):
                 capture.close()
+            capture._running_processes.clear()  # a close that ends in that error leaves them for the destructor
             loop.close()
     return seen
 
