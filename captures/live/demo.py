@@ -28,9 +28,8 @@ if TYPE_CHECKING:
 
     from zoneguard.text import Lang
 
-# Between two stories. Copies of a packet that a mirror makes come within milliseconds: what is played a second
-# later is no copy, so stories 5a and 5b, the same conversation from two MACs, stay two. And a finding's first
-# packet tells which story it is of.
+# Seconds between two stories, so that the time of a finding's first packet tells which story it is of. No two stories
+# share addresses and ports, so that no pause is needed to keep their flows apart.
 PAUSE = 1.0
 SHOWN = (
     "zoneguard_packets_total",

@@ -30,6 +30,7 @@ class Told(NamedTuple):
 ROOT = Path(__file__).parents[2]
 LIVE = ROOT / "captures" / "live"
 STORIES = runpy.run_path(str(LIVE / "stories.py"))
+STAGE = runpy.run_path(str(LIVE / "stage.py"))
 LANGUAGES = {
     "en": Told(locale="en_US.UTF-8", new="new", pages=("README.md", "docs/sensor.md")),
     "ja": Told(locale="ja_JP.UTF-8", new="新規", pages=("README.ja.md", "docs/ja/sensor.md")),
@@ -134,6 +135,24 @@ def test_who_may_not_make_a_mirror_port_is_told_what_to_do(tmp_path, lang, word)
     assert (told.returncode, told.stdout) == (5, "")
     assert "sudo make demo-sensor" in told.stderr
     assert word in told.stderr
+
+
+def conversations(path):
+    """Give the ends of what a sample capture holds: protocol, and both addresses with their ports."""
+    found = set()
+    for _, frame in STAGE["frames"](path):
+        if frame[12:14] + frame[16:18] == b"\x81\x00\x08\x00" and frame[27] in (6, 17):
+            ends = [frame[30:34] + frame[38:40], frame[34:38] + frame[40:42]]
+            found.add((frame[27], *sorted(ends)))
+    return found
+
+
+def test_no_two_stories_are_one_conversation():
+    heard = [
+        (story.number, one) for story in STORIES["read_stories"]("en") for one in conversations(story.path)
+    ]
+    assert len(heard) > 400
+    assert len({one for _, one in heard}) == len(heard)
 
 
 def line(rule, *, at, verdict="violated"):
