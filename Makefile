@@ -85,6 +85,10 @@ unit-programs:
 store-programs:
 	$(call packages,{ command -v initdb || ls /usr/lib/postgresql/*/bin/initdb; } && command -v openssl,postgresql openssl)
 
+.PHONY: demo-programs
+demo-programs:
+	$(call packages,command -v ip,iproute2)
+
 .PHONY: bench-programs
 bench-programs: test-programs
 	$(call packages,command -v nfdump && command -v nfpcapd,nfdump)
@@ -102,6 +106,11 @@ demo: setup  ## Judge the sample captures against zones.yaml (in Japanese or Eng
 			other="Exit code $$code, where the sample captures should give 1 (findings).";; \
 	esac; \
 	if [ $$code = 1 ]; then echo; echo "$$expected"; else echo "$$other" >&2; exit 1; fi
+
+.PHONY: demo-sensor
+demo-sensor: setup  ## As root: the sensor catches the stories live, on a mirror port of its own (half a minute)
+	@[ "$$(id -u)" != 0 ] || $(MAKE) demo-programs
+	@$(BIN)/python captures/live/demo.py
 
 # --- checks --------------------------------------------------------------------------------------------
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -82,3 +85,37 @@ def test_a_status_of_another_shape_is_refused(tmp_path):
     assert isinstance(run("status", "--file", path).exception, InputRefusedError)
     write_status(path, made_status() | {"interfaces": [7]})
     assert isinstance(run("status", "--file", path).exception, InputRefusedError)
+
+
+@pytest.fixture
+def finished(tmp_path):
+    """A sensor that read one capture in a folder, told of it, and ended."""
+    shutil.copy(ROOT / "zones.yaml", tmp_path)
+    shutil.copy(ROOT / "captures" / "story-02-screen-reversed.pcap", tmp_path)
+    (tmp_path / "sensor.yaml").write_text(
+        "{version: 1, name: one, policy: zones.yaml, state: state, memory: 256MiB, disk: {low_water: 1MiB},"
+        " watch: {folders: [{path: ., sensor: S2, settle: 1s}]}, outputs: {local: {jsonl: {file: told.jsonl}}}}",
+        encoding="utf-8",
+    )
+    program = str(Path(sys.executable).with_name("zoneguard"))
+    ended = subprocess.run(
+        [program, "sensor", "once", "--config", str(tmp_path / "sensor.yaml")],
+        umask=0o022,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert ended.returncode == 1, ended.stderr
+    return tmp_path
+
+
+def test_a_sensor_that_ended_tells_also_of_its_last_delivery_and_nothing_to_strangers(finished):
+    told = json.loads((finished / "state" / "status.json").read_text("utf-8"))
+    assert told["phase"] == "stopped"
+    assert (told["outputs"]["local"]["waiting"], told["outputs"]["local"]["delivered"]) == (0, 1)
+    assert "ZG-A05" in (finished / "told.jsonl").read_text("utf-8")
+    written = [finished / "told.jsonl", *(finished / "state").rglob("*")]
+    assert {path.name for path in written} >= {"told.jsonl", "findings.db", "status.json"}
+    for_all = [path.name for path in written if stat.S_IMODE(path.stat().st_mode) & stat.S_IRWXO]
+    assert for_all == ["status.json"]  # which names no host

@@ -231,6 +231,10 @@ def test_what_contradicts_itself_or_is_unsafe_is_refused(text, told):
         ("{}", "there is nothing to watch"),
         ("{interfaces: [{interface: eth1, sensor: A}, {interface: eth1, sensor: B}]}", "is there twice"),
         ("{folders: [{path: /p, sensor: A}, {path: /p, sensor: B}]}", "is there twice"),
+        (
+            "{interfaces: [{interface: eth1, sensor: A, fanout: 2}]}",
+            "2 processes cannot share an interface yet",
+        ),
         ("{folders: [{path: /p, sensor: A, glob: 'x/*'}]}", "matches names of files only"),
         ("{interfaces: [{interface: ../eth1, sensor: A}]}", "not the name of an interface"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import time
 from functools import partial
@@ -101,6 +102,7 @@ def once(ctx: click.Context, config_path: Path, user: str | None, seconds: int |
 
 def _run(ctx: click.Context, config_path: Path, user: str | None, *, once: int | None) -> None:
     require_extra()
+    os.umask(os.umask(0o777) | 0o027)  # what is written tells of persons' conduct: none of it is for all
     from zoneguard.sensor.events import ReloadAsked, StatusAsked, StopAsked
     from zoneguard.sensor.runner import Runner
     from zoneguard.sensor.world import World

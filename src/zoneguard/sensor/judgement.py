@@ -9,6 +9,7 @@ from zoneguard.api.watching import Watch, since
 from zoneguard.errors import ExitCode, InputRefusedError, StoreUnavailableError
 from zoneguard.findings.finding import Severity
 from zoneguard.net.flow import CaptureCoverage
+from zoneguard.sensor import commands as do
 from zoneguard.sensor.memory import Judged, Run, Stand
 from zoneguard.sensor.sentences import said
 from zoneguard.store.parquet import Flows
@@ -131,7 +132,9 @@ class Judgement:
             )
         )
         self._last = covered
-        self._missed = self._missed or bool(window.blind) or bool(window.dropped)
+        # Until its ring is open, an interface is not yet what was asked for.
+        gaps = [one for one in window.blind if one.reason is not do.Blindness.OPENING]
+        self._missed = self._missed or bool(gaps) or bool(window.dropped)
 
     def verdict(self) -> ExitCode:
         """Give the exit code of the last judgement, decided as that of `check`."""

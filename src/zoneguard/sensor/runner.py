@@ -348,9 +348,9 @@ class Runner:
             self._count_now()
 
     def _close(self) -> None:
+        self._voice.close()
         self._count()
         self._write_status()
-        self._voice.close()
         if self._hearing is not None:
             self._hearing.close_all()
         if self._memory is not None:

@@ -145,9 +145,9 @@ def link(interface: str, state: Link) -> Text:
 def loss(interface: str, dropped: int) -> Text:
     """Say that packets were dropped."""
     return Text(
-        ja=f"{interface}: 受信が追いつかず {dropped:,} パケットを取りこぼしました。ring か fanout を増やすか、ミラー元を減らしてください。",
+        ja=f"{interface}: 受信が追いつかず {dropped:,} パケットを取りこぼしました。ring を増やすか、ミラー元を減らしてください。",
         en=f"{interface}: {dropped:,} packets were dropped because the ring was full; "
-        "give it a larger ring or more fanout, or mirror less.",
+        "give it a larger ring, or mirror less.",
     )
 
 
