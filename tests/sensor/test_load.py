@@ -231,10 +231,6 @@ def test_what_contradicts_itself_or_is_unsafe_is_refused(text, told):
         ("{}", "there is nothing to watch"),
         ("{interfaces: [{interface: eth1, sensor: A}, {interface: eth1, sensor: B}]}", "is there twice"),
         ("{folders: [{path: /p, sensor: A}, {path: /p, sensor: B}]}", "is there twice"),
-        (
-            "{interfaces: [{interface: eth1, sensor: A, fanout: 2}]}",
-            "2 processes cannot share an interface yet",
-        ),
         ("{folders: [{path: /p, sensor: A, glob: 'x/*'}]}", "matches names of files only"),
         ("{interfaces: [{interface: ../eth1, sensor: A}]}", "not the name of an interface"),
     ],
@@ -325,3 +321,11 @@ def test_any_value_anywhere_gives_a_configuration_or_places(key, value):
     except InputRefusedError as refused:
         found = list(refused.faults)
     assert all(fault.en.startswith("sensor.yaml:") for fault in found)
+
+
+def test_sensors_of_one_number_share_an_interface():
+    watch = "watch: {interfaces: [{interface: eth1, sensor: S2, fanout: 7}, {interface: eth2, sensor: S2}]}"
+    config = parse_config(
+        f"version: 1\nname: core\npolicy: zones.yaml\n{watch}\n".encode(), "/etc/sensor.yaml"
+    )
+    assert [one.fanout for one in config.interfaces] == [7, None]

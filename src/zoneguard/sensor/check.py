@@ -61,12 +61,6 @@ def _watch(document: Document) -> Iterator[Complaint]:
                 f"interface '{one.interface}' is there twice; remove one of the two",
             )
         names.add(one.interface)
-        if one.fanout > 1:
-            yield (
-                ("watch", "interfaces", index, "fanout"),
-                f"一つのインターフェースを {one.fanout} プロセスで分担することは、まだできません。fanout を消してください",
-                f"{one.fanout} processes cannot share an interface yet; remove fanout",
-            )
     globs: set[tuple[str, str]] = set()
     for index, folder in enumerate(watch.folders):
         if (str(folder.path), folder.glob) in globs:

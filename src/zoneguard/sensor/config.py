@@ -57,7 +57,7 @@ class Interface:
     sensor: str
     ring: int = 64 << 20
     promiscuous: bool = True
-    fanout: int = 1  # processes that share the interface's packets
+    fanout: int | None = None  # sensors that name the same number share the interface's packets
     place: Place | None = field(default=None, compare=False)
 
 

@@ -35,7 +35,11 @@ class InterfaceShape(Shape):
     sensor: Identifier = Field(description="the observation point: an id under sensors: in zones.yaml")
     ring: values.SizeText = Field(default="64MiB", validate_default=True)
     promiscuous: bool = True
-    fanout: Annotated[int, Field(ge=1, le=16)] = 1
+    fanout: Annotated[int, Field(ge=1, le=65_535)] | None = Field(
+        default=None,
+        description="a number of your choice: sensors that give the same one share the interface's packets,"
+        " both directions of a conversation always going to the same sensor",
+    )
 
 
 class FolderShape(Shape):

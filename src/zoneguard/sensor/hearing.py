@@ -64,7 +64,9 @@ class Hearing:
         self.close(interface.name)
         self._gone.discard(interface.name)
         blocks = max(2, interface.ring // BLOCK_OCTETS)
-        ring = listen(interface.name, blocks=blocks, promiscuous=interface.promiscuous)
+        ring = listen(
+            interface.name, blocks=blocks, promiscuous=interface.promiscuous, fanout=interface.fanout
+        )
         self._rings[interface.name] = ring
         self._sensor_of[interface.name] = sensor
         self._told[interface.name] = 0
