@@ -170,6 +170,10 @@ class ServiceField:
         self._known: dict[ServiceSet, tuple[Entries, Entries]] = {}
         self._room = CACHED_BYTES // (len(fields) // 4 + 64)
 
+    def at(self, atom: int) -> Entries:
+        """Give the entries that hold one atom."""
+        return self._by_atom.get(atom, 0)
+
     def ask(self, services: ServiceSet) -> tuple[Entries, Entries]:
         """Give the entries that meet a service set, and among them those that contain it."""
         known = self._known.get(services)
