@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from zoneguard.firewall.model import Filter, Rewrite
 from zoneguard.net import rulelist
@@ -14,13 +14,16 @@ from zoneguard.net.translation import Side, back, moved_services, translate
 from zoneguard.net.translation import Translation as Moved
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from zoneguard.firewall.model import Interface, Line, Match, Ruleset, Translation
     from zoneguard.net.service import Service
     from zoneguard.net.spans import Spans
     from zoneguard.net.translation import Translated
     from zoneguard.net.universe import ServiceUniverse
+
+
+Place: TypeAlias = tuple[int, int]  # of a line: which step of its ruleset, which line of that
 
 
 class Decision(NamedTuple):
@@ -62,12 +65,16 @@ class Permitter:
     """Asks one ruleset what it lets through.
 
     `universe` must have been made of `services_of` the ruleset, among others. Indexes are built when a pair of
-    interfaces first needs them and shared by all pairs to which the same lines apply.
+    interfaces first needs them and shared by all pairs to which the same lines apply. Lines known to be
+    `unreachable` are left out: whatever they say, no packet comes to them, so nothing changes but the time it takes.
     """
 
-    def __init__(self, ruleset: Ruleset, universe: ServiceUniverse) -> None:
+    def __init__(
+        self, ruleset: Ruleset, universe: ServiceUniverse, *, unreachable: Collection[Place] = ()
+    ) -> None:
         self.ruleset = ruleset
         self.universe = universe
+        self._unreachable = frozenset(unreachable)
         self._lists: dict[tuple[int, tuple[int, ...] | None], tuple[RuleList, tuple[Line, ...]]] = {}
         self._plain = [
             all(line.match.ingress is None and line.match.egress is None for line in step.lines)
@@ -202,7 +209,10 @@ class Permitter:
             step = self.ruleset.steps[at]
             if not isinstance(step, Filter):
                 raise TypeError("Only a filter has lines.")
-            lines = step.lines if chosen is None else tuple(step.lines[number] for number in chosen)
+            numbers = range(len(step.lines)) if chosen is None else chosen
+            lines = tuple(
+                step.lines[number] for number in numbers if (at, number) not in self._unreachable
+            )
             entries = [entry_of(line, self.universe) for line in lines]
             self._lists[at, chosen] = RuleList(entries, self.universe, default=step.default), lines
         return self._lists[at, chosen]

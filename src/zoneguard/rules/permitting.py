@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from zoneguard.firewall.model import ParseResult, Ruleset
+    from zoneguard.firewall.permit import Place
     from zoneguard.net.spans import Spans
     from zoneguard.policy.model import Device, Policy
     from zoneguard.policy.regions import Region
@@ -181,7 +182,7 @@ class Held:
     @cached_property
     def permitter(self) -> Permitter:
         """The ruleset, indexed as far as it was asked."""
-        return Permitter(self.ruleset, self.universe)
+        return Permitter(self.ruleset, self.universe, unreachable=self.covered.keys())
 
     def permission(self) -> Permission:
         placed = {name: zones for name, zones in self.faces.items() if zones}
@@ -197,7 +198,7 @@ class Held:
             crossings=tuple(crossings),
             open_ways=tuple(open_ways),
             lines=tuple(self._lines()),
-            covered=tuple(self._covered()),
+            covered=tuple(self.covered.values()),
             denied_flows=tuple(self._denied_flows()),
             joins=self.joins,
         )
@@ -412,10 +413,12 @@ class Held:
                 if met:
                     yield PairLine(line, met)
 
-    def _covered(self) -> Iterator[Covered]:
-        """Yield unreachable lines; only lines on at least the same interfaces cover one."""
+    @cached_property
+    def covered(self) -> Mapping[Place, Covered]:
+        """Unreachable lines by their place; only lines on at least the same interfaces cover one."""
         # Of all packets, not only of those that open a connection.
         permitter = Permitter(self.ruleset, ServiceUniverse(services_of([self.ruleset])))
+        found: dict[Place, Covered] = {}
         for at, step in enumerate(self.ruleset.steps):
             if not isinstance(step, Filter):
                 continue
@@ -429,7 +432,9 @@ class Held:
                 for one in rules.unreachable():
                     line = lines[one.line]
                     if line.enabled and not line.implicit and (line.match.ingress, line.match.egress) == key:
-                        yield Covered(step.name, line, tuple(lines[by] for by in one.covered_by))
+                        by = tuple(lines[number] for number in one.covered_by)
+                        found[at, chosen[one.line]] = Covered(step.name, line, by)
+        return found
 
     def _denied_flows(self) -> Iterator[str]:
         for region, flow in zip(self.regions, self.policy.flows, strict=True):
