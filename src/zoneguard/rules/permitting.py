@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from zoneguard.rules.evidence import Conversation
 
 MOST_PASSAGES = 50_000  # of one pair of zones on one device; beyond, sizes are lower bounds
-SHOWN = 3  # products that a finding shows, the widest first
 
 # Packets that open a connection: SYN alone (with or without ECN) for TCP, anything new for the rest. What a
 # device lets back in to a connection that stands is no way of opening one.
@@ -56,13 +55,24 @@ class Crossing:
     translated: tuple[str, ...]  # ids of the translations on the way
     sure: bool  # False: only if something that was not understood turns out so
     unknown: tuple[str, ...]  # what that is
-    widest: tuple[Shown, ...]
+    widest: Product
     products: int
     size: int  # packets: addresses x addresses x (protocol, ports, flags)
     complete: bool  # False: products and size are lower bounds
-    example: Probe
     ingress: str | None
     egress: str | None
+    universe: ServiceUniverse  # of the services of `widest`
+
+    # Made when they are told: of 10,000 lines that each cross many pairs, most are told as a number.
+    @property
+    def shown(self) -> Shown:
+        """Give the widest part as people read it."""
+        return shown(self.widest, self.universe)
+
+    @property
+    def example(self) -> Probe:
+        """Give a packet of the widest part."""
+        return example_of(self.widest, self.universe)
 
 
 class Shown(NamedTuple):
@@ -351,11 +361,8 @@ class Held:
         # The same packets may come by several pairs of interfaces: they count once, by the first.
         first = group[0]
         seen = [one for one, ingress, egress in group if (ingress, egress) == first[1:]]
-        products = merged(one.left._replace(source=one.entered.source) for one in seen)
+        products = merged(judged(one) for one in seen)
         sizes = [count(product, self.universe) for product in products]
-        widest = sorted(
-            range(len(products)), key=lambda at: (-sizes[at], products[at].source, products[at].destination)
-        )
         lines = tuple(decision.line for decision in first[0].decisions if decision.line is not None)
         unknown = (
             ()
@@ -369,17 +376,14 @@ class Held:
             translated=tuple(dict.fromkeys(one.id for passage in seen for one in passage.translations)),
             sure=first[0].sure,
             unknown=unknown,
-            widest=tuple(self.shown(products[at]) for at in widest[:SHOWN]),
+            widest=widest(products, sizes),
             products=len(products),
             size=sum(sizes),
             complete=complete,
-            example=example_of(products[widest[0]], self.universe),
             ingress=first[1],
             egress=first[2],
+            universe=self.universe,
         )
-
-    def shown(self, product: Product) -> Shown:
-        return Shown(product.source, product.destination, tuple(self.universe.boxes(product.services)))
 
     def is_placed(self, zone: str) -> bool:
         return any(zone in zones for zones in self.faces.values())
@@ -449,6 +453,25 @@ class Held:
                 and not any(next(self.permitter.passages(product, *way), None) is not None for way in ways)
             ):
                 yield flow.id
+
+
+def judged(passage: Passage) -> Product:
+    """Give what the policy is asked of a passage: the source as it came in, the destination as it leaves."""
+    if passage.left is passage.entered:
+        return passage.left
+    return passage.left._replace(source=passage.entered.source)
+
+
+def widest(products: Sequence[Product], sizes: Sequence[int]) -> Product:
+    """Give the product of the most packets; of equal ones that of the lowest addresses."""
+    most = max(sizes)
+    among = [product for product, size in zip(products, sizes, strict=True) if size == most]
+    return among[0] if len(among) == 1 else min(among, key=lambda one: (one.source, one.destination))
+
+
+def shown(product: Product, universe: ServiceUniverse) -> Shown:
+    """Put a product as people read it."""
+    return Shown(product.source, product.destination, universe.boxes(product.services))
 
 
 def _is_unwritten(passage: Passage) -> bool:

@@ -50,7 +50,7 @@ def check(evidence: Evidence) -> Iterator[Finding]:
 def _tell(policy: Policy, permission: Permission, crossings: Sequence[Crossing]) -> Finding:
     first = min(crossings, key=lambda one: (SEVERITY_ORDER.index(_severity(policy, one)), -one.size))
     orig, resp = zone_name(policy, first.orig_zone), zone_name(policy, first.resp_zone)
-    shown = first.widest[0]
+    shown = first.shown
     source, destination = spans_words(shown.source), spans_words(shown.destination)
     service = services_words(shown.services)
     where = ", ".join(dict.fromkeys(line_words(line) for line in first.lines))
