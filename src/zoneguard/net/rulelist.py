@@ -197,6 +197,11 @@ class RuleList:
             if self.read(reading) >> entry & 1:
                 yield from self._index.rest_of(self._products[entry], self.read(reading) & ((1 << entry) - 1))
 
+    def reachable(self, line: int) -> Iterator[Product]:
+        """Yield what a line decides in some resolution: its packets that no earlier line surely takes."""
+        for entry in self._entries(line):
+            yield from self._index.rest_of(self._products[entry], self._exact & ((1 << entry) - 1))
+
     def shadowed(self, line: int) -> Iterator[Decided]:
         """Yield the packets that a line could match and an earlier line surely takes, with that line."""
         for entry in self._entries(line):

@@ -132,7 +132,7 @@ class _Sides:
     ) -> None:
         universe = universe_of([old[1], new[1]], regions)
         self.old, self.new = (Held(policy, spans, regions, *one, universe=universe) for one in (old, new))
-        found = touched(old[1], new[1], universe) if self.old.faces == self.new.faces else None
+        found = touched(self.old.permitter, self.new.permitter) if self.old.faces == self.new.faces else None
         self._touched = (
             None
             if found is None

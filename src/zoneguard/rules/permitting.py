@@ -8,6 +8,7 @@ from ipaddress import ip_address
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
+from zoneguard.firewall.matching import covers_names
 from zoneguard.firewall.model import Action, Filter, Line
 from zoneguard.firewall.permit import Passage, Permitter, applies, meets, services_of
 from zoneguard.firewall.trace import trace
@@ -430,7 +431,7 @@ class Held:
                 chosen = tuple(
                     number
                     for number, line in enumerate(step.lines)
-                    if _covers(line.match.ingress, key[0]) and _covers(line.match.egress, key[1])
+                    if covers_names(line.match.ingress, key[0]) and covers_names(line.match.egress, key[1])
                 )
                 rules, lines = permitter.indexed(at, None if len(chosen) == len(step.lines) else chosen)
                 for one in rules.unreachable():
@@ -483,10 +484,6 @@ def _is_unwritten(passage: Passage) -> bool:
 
 def _deciders(passage: Passage) -> str:
     return ", ".join(one.line.id if one.line else one.filter.name for one in passage.decisions)
-
-
-def _covers(wide: frozenset[str] | None, narrow: frozenset[str] | None) -> bool:
-    return wide is None or (narrow is not None and narrow <= wide)
 
 
 def _mentioned(ruleset: Ruleset) -> Iterator[str]:
