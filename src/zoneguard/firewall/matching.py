@@ -32,6 +32,8 @@ _ANY_SERVICE = (Service(),)
 
 def meet(a: Match, b: Match) -> Match | None:
     """Give the packets that both may match; None when there are none."""
+    if a is EVERYTHING or b is EVERYTHING:
+        return b if a is EVERYTHING else a
     source, destination = (
         intersect_spans(a.source, b.source),
         intersect_spans(a.destination, b.destination),
