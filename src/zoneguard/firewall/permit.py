@@ -123,12 +123,12 @@ class Permitter:
         early = excluding if steps and not translates else None
         late = None if early is not None else excluding
         surely = [Passage(product, product, (), (), sure=True)]
-        perhaps: list[tuple[list[Passage], list[Passage]]] = []  # by step: what surely comes to it, what only may pass
+        perhaps: list[
+            tuple[list[Passage], list[Passage]]
+        ] = []  # by step: what surely comes to it, what only may pass
         for number, (at, step) in enumerate(steps):
             passed = [
-                made
-                for one in surely
-                for made in self._past(one, at, step, path, None if number else early)
+                made for one in surely for made in self._past(one, at, step, path, None if number else early)
             ]
             perhaps.append((surely, [one for one in passed if not one.sure]))
             surely = [one for one in passed if one.sure]
@@ -210,9 +210,7 @@ class Permitter:
             if not isinstance(step, Filter):
                 raise TypeError("Only a filter has lines.")
             numbers = range(len(step.lines)) if chosen is None else chosen
-            lines = tuple(
-                step.lines[number] for number in numbers if (at, number) not in self._unreachable
-            )
+            lines = tuple(step.lines[number] for number in numbers if (at, number) not in self._unreachable)
             entries = [entry_of(line, self.universe) for line in lines]
             self._lists[at, chosen] = RuleList(entries, self.universe, default=step.default), lines
         return self._lists[at, chosen]

@@ -96,8 +96,16 @@ class Remainder:
         for number in range(PROBES):
             services = product.services >> (number * count // PROBES)
             atom = (services & -services).bit_length() - 1 + number * count // PROBES
-            source, destination = _spread(product.source, number), _spread(product.destination, PROBES - number)
-            if not among & self._source.at(source) & self._destination.at(destination) & self._services.at(atom):
+            source, destination = (
+                _spread(product.source, number),
+                _spread(product.destination, PROBES - number),
+            )
+            if (
+                not among
+                & self._source.at(source)
+                & self._destination.at(destination)
+                & self._services.at(atom)
+            ):
                 return True
         return False
 

@@ -57,7 +57,9 @@ class Scope:
     sets: dict[str, dict[str, Any]]
     tracked: bool | None = True  # None: by the priority of the chain it cannot be told
     cache: dict[str, Union] = field(default_factory=dict)
-    compared: dict[int, tuple[Any, Union]] = field(default_factory=dict)  # by identity: a text shares what is equal
+    compared: dict[int, tuple[Any, Union]] = field(
+        default_factory=dict
+    )  # by identity: a text shares what is equal
 
 
 def compared(scope: Scope, match: dict[str, Any]) -> Union:
