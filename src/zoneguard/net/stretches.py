@@ -47,6 +47,7 @@ class AddressField:
         self._begin_tree = _union_tree(self._begins, self._step)
         self._end_tree = _union_tree(self._ends, self._step)
         self._known: dict[Spans, tuple[Entries, Entries]] = {}
+        self._between: dict[int, Entries] = {}
         self._room = CACHED_BYTES // (len(fields) // 4 + 64)
 
     def _cover_all(self) -> list[Entries]:
@@ -125,11 +126,19 @@ class AddressField:
 
     def _cover(self, at: int) -> Entries:
         cover = self._covers[at // self._step]
+        if at % self._step == 0:
+            return cover
+        known = self._between.get(at)
+        if known is not None:
+            return known
         for place in range(at - at % self._step + 1, at + 1):
             for entry in self._begins[place]:
                 cover ^= 1 << entry
             for entry in self._ends[place]:
                 cover ^= 1 << entry
+        if len(self._between) >= self._room:
+            self._between.clear()
+        self._between[at] = cover
         return cover
 
     def _union(self, tree: list[Entries], leaves: Sequence[Sequence[int]], left: int, right: int) -> Entries:
