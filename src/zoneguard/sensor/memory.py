@@ -119,6 +119,9 @@ class Memory:
         self._blind: list[Blind] = list(self._unobserved(now))
         self._flows: list[Flows] = []
         self._queue: list[tuple[_Waiting, Commit]] = []
+        self._run: Run | None = (
+            None  # that goes on, to be taken up again from its parts where files are watched
+        )
         self.writes_history = config.retention.history > 0
 
     def adopt(self, config: Config) -> None:
@@ -151,6 +154,7 @@ class Memory:
         )
         self.known = self.known | {one.key: one for one in step.known}
         sinks = {output.name: output.min_severity for output in config.outputs}
+        self._run = judged.run
         judged.run.serial += 1
         parts = self._write_history(judged.run)
         can_resume = judged.stand is not None and judged.run.whole
@@ -239,14 +243,15 @@ class Memory:
             flows = tuple(self.history.read(held[number]) for number in parts)
         except (ValueError, KeyError) as error:
             raise InputRefusedError(_damaged(path)) from error
-        run = Run(policy_sha256, last.started, last.run, last.serial, parts)
+        self._run = run = Run(policy_sha256, last.started, last.run, last.serial, parts)
         return Resumed(run=run, stand=stand, flows=flows)
 
     def prune(self, now: int) -> None:
         """Remove what is older than its retention. Raises StoreUnavailableError."""
         days = self._config.retention.history // DAY
         self.store.prune(now)
-        self.notices += tidy(self.store, self.history, self._config.name, now=now, days=days)
+        needed = frozenset(self._run.parts) if self._run is not None and not self._config.interfaces else ()
+        self.notices += tidy(self.store, self.history, self._config.name, now=now, days=days, needed=needed)
 
     def close(self) -> None:
         """Let go of the store."""
