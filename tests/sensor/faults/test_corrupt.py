@@ -40,7 +40,9 @@ def test_a_damaged_database_is_set_aside_and_everything_is_judged_again(daemon, 
     daemon.until_read(half.files)
     assert daemon.stop() == ExitCode.CLEAN
     assert len(list(daemon.state.glob("findings.db.corrupt-*"))) == 1
-    assert [one for one in daemon.notices() if "was damaged" in one and "set aside as findings.db.corrupt-" in one]
+    assert [
+        one for one in daemon.notices() if "was damaged" in one and "set aside as findings.db.corrupt-" in one
+    ]
     daemon.assert_same_as_check(half.files)
     # The new store told everything anew, as the notice says, under keys of its own.
     told = Counter(fingerprint for change, fingerprint in daemon.tellings() if change == "new")
@@ -50,7 +52,7 @@ def test_a_damaged_database_is_set_aside_and_everything_is_judged_again(daemon, 
 
 def test_a_damaged_part_of_the_history_costs_the_history_alone(daemon, half):
     before = daemon.held()
-    part = sorted((daemon.state / "history").rglob("*.parquet"))[0]
+    part = min((daemon.state / "history").rglob("*.parquet"))
     part.write_bytes(b"damaged" + part.read_bytes()[7:])
     daemon.start()
     daemon.until_read(half.files)

@@ -45,11 +45,13 @@ def test_files_that_come_one_by_one_give_the_findings_of_check(daemon):
     assert daemon.notices() == []
 
 
-def test_a_stop_in_the_middle_of_a_day_changes_nothing(daemon):
+@pytest.mark.parametrize("history", ["30d", "none"])
+def test_a_stop_in_the_middle_of_a_day_changes_nothing(daemon, history):
+    daemon.configure(retention={"history": history})
     rotation = Rotation(daemon.inbox)
     captures = [*samples(), *day()]
-    for start in range(0, len(captures), 20):
-        for capture in captures[start : start + 20]:
+    for start in range(0, len(captures), 24):
+        for capture in captures[start : start + 24]:
             rotation.put(capture)
         daemon.start()
         daemon.until_up()
@@ -59,6 +61,7 @@ def test_a_stop_in_the_middle_of_a_day_changes_nothing(daemon):
     daemon.until_up()
     daemon.until_read(rotation.files)
     assert daemon.stop() == ExitCode.CLEAN
+    assert any((daemon.state / "history").rglob("*.parquet")) is (history != "none")
     daemon.assert_same_as_check(rotation.files)
     daemon.assert_told_once()
     assert daemon.notices() == []
