@@ -284,7 +284,8 @@ class Runner:
             case do.Say():
                 self._say(command.level, command.text)
             case do.Announce():
-                self._announce(command.text, over=command.over)
+                self._unsent.append(command.text)  # the machine has it said as well
+                self._retry_notices()
             case do.Stop():
                 self._code = command.code
             case _:
@@ -472,8 +473,8 @@ class Runner:
         except StoreUnavailableError as error:
             self._say(do.Level.WARNING, _reason(error))
 
-    def _announce(self, text: Text, *, over: bool = False) -> None:
-        self._say(do.Level.INFO if over else do.Level.WARNING, text)
+    def _announce(self, text: Text) -> None:
+        self._say(do.Level.WARNING, text)
         self._unsent.append(text)
         self._retry_notices()
 
