@@ -81,10 +81,11 @@ class Judged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stand:
-    """Where a sensor stands in its files: their names by number, and the state of its meter."""
+    """Where a sensor stands in its files: their names by number, what was wrong with them, the state of its meter."""
 
     period: str
     names: tuple[str, ...]
+    faults: tuple[Text, ...] = ()
     meter: bytes
 
 
@@ -339,7 +340,13 @@ class Memory:
 
 def _packed(run: Run, stand: Stand, owed: Sequence[Flows]) -> bytes:
     flows = packed(Flows.concatenate(owed)) if owed else b""
-    head = {"period": stand.period, "names": stand.names, "parts": run.parts, "owed": len(flows)}
+    head = {
+        "period": stand.period,
+        "names": stand.names,
+        "faults": [[fault.ja, fault.en] for fault in stand.faults],
+        "parts": run.parts,
+        "owed": len(flows),
+    }
     told = json.dumps(head).encode()
     octets = len(told).to_bytes(_HEAD, "little") + told + flows + stand.meter
     return hashlib.sha256(octets).digest() + octets
@@ -354,7 +361,12 @@ def _unpacked(octets: bytes) -> tuple[Stand, list[int], Flows]:
     flows = _HEAD + length
     meter = flows + head["owed"]
     owed = unpacked(rest[flows:meter]) if head["owed"] else Flows.concatenate([])
-    stand = Stand(period=head["period"], names=tuple(head["names"]), meter=rest[meter:])
+    stand = Stand(
+        period=head["period"],
+        names=tuple(head["names"]),
+        faults=tuple(Text(ja=ja, en=en) for ja, en in head["faults"]),
+        meter=rest[meter:],
+    )
     return stand, head["parts"], owed
 
 
