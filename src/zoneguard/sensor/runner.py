@@ -329,7 +329,12 @@ class Runner:
         )
         stand = None
         if not live_sources and not ends:
-            stand = Stand(period=window.period, names=tuple(self._files), meter=hearing.checkpoint())
+            stand = Stand(
+                period=window.period,
+                names=tuple(self._files),
+                faults=tuple(self._faults),
+                meter=hearing.checkpoint(),
+            )
         self._remembers().prepare(
             Judged(
                 number=window.number,
@@ -376,6 +381,7 @@ class Runner:
         if resumed is None:
             return
         self._files += resumed.stand.names
+        self._faults += resumed.stand.faults
         self._run = resumed.run
         for flows in resumed.flows:
             self._watch.add(flows.table)
