@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from zoneguard.capture import flows, layout
 from zoneguard.capture.expiry import Timeouts
 from zoneguard.capture.live import wait_for
-from zoneguard.capture.portable import Portable, listen
+from zoneguard.capture.portable import Portable, listen, stands
 from zoneguard.capture.source import open_source
 from zoneguard.capture.tables import Meter
 from zoneguard.errors import why
@@ -53,12 +53,15 @@ class Hearing:
         self._number_of: dict[str, int] = {}
         self._told: dict[str, int] = {}  # losses that were told, by interface
         self._before: dict[str, int] = {}  # packets of rings that were closed
+        self._gone: set[str] = set()  # interfaces that were deleted, until they are heard again
+        self._last_lost: list[tuple[str, int]] = []  # by rings that were closed since
 
     # --- interfaces -------------------------------------------------------------------------------------
 
     def open(self, interface: Interface, sensor: int) -> None:
         """Open the ring of an interface anew, whatever is left of an older one. Raises MachineLacksError."""
         self.close(interface.name)
+        self._gone.discard(interface.name)
         blocks = max(2, interface.ring // BLOCK_OCTETS)
         ring = listen(interface.name, blocks=blocks, promiscuous=interface.promiscuous)
         self._rings[interface.name] = ring
@@ -69,9 +72,12 @@ class Hearing:
             self._files.append(interface.name)
 
     def close(self, interface: str) -> None:
-        """Close a ring, open or not."""
-        ring = self._rings.pop(interface, None)
+        """Close a ring, open or not; what it still holds is metered."""
+        ring = self._rings.get(interface)
         if ring is not None:
+            self._drain(interface, ring)
+            self._last_lost += self._losses(interface, ring)
+            del self._rings[interface]
             self._before[interface] = self._before.get(interface, 0) + ring.frames
             ring.close()
 
@@ -82,14 +88,7 @@ class Hearing:
 
     def drain(self) -> int:
         """Meter what the rings hold; give the number of packets."""
-        packets = 0
-        for name, ring in self._rings.items():
-            for _ in range(MOST_IN_A_TURN):
-                some = ring.drain(self.meter, self._sensor_of[name], file=self._number_of[name])
-                packets += some
-                if not some:
-                    break
-        return packets
+        return sum(self._drain(name, ring) for name, ring in self._rings.items())
 
     def expire(self, now: int) -> None:
         """Hand on flows that are too old at `now`, the clock that the packets are stamped by."""
@@ -97,16 +96,22 @@ class Hearing:
 
     def losses(self) -> Iterator[tuple[str, int]]:
         """Yield (interface, packets) that the system dropped since they were last asked for."""
+        last, self._last_lost = self._last_lost, []
+        yield from last
         for name, ring in self._rings.items():
-            dropped = ring.statistics().dropped
-            fresh, self._told[name] = dropped - self._told[name], dropped
-            if fresh > 0:
-                yield name, fresh
+            yield from self._losses(name, ring)
 
     def links(self) -> Iterator[tuple[str, Link]]:
-        """Yield how each interface with an open ring stands."""
+        """Yield how each interface with an open ring stands, and those that were deleted, once they are back."""
         for name, ring in self._rings.items():
-            yield name, Link(ring.link().value)
+            link = Link(ring.link().value)
+            if link is Link.GONE:
+                self._gone.add(name)
+            yield name, link
+        for name in sorted(self._gone - self._rings.keys()):
+            link = Link(stands(name).value)
+            if link is not Link.GONE:
+                yield name, link
 
     def packets(self) -> dict[str, int]:
         """Count the packets of each interface since the sensor started."""
@@ -119,6 +124,21 @@ class Hearing:
     def remarks(self) -> tuple[Text, ...]:
         """Say what makes the packets differ from those on the wire."""
         return tuple(remark for ring in self._rings.values() for remark in ring.remarks())
+
+    def _drain(self, name: str, ring: Ring | Portable) -> int:
+        packets = 0
+        for _ in range(MOST_IN_A_TURN):
+            some = ring.drain(self.meter, self._sensor_of[name], file=self._number_of[name])
+            packets += some
+            if not some:
+                break
+        return packets
+
+    def _losses(self, name: str, ring: Ring | Portable) -> Iterator[tuple[str, int]]:
+        dropped = ring.statistics().dropped
+        fresh, self._told[name] = dropped - self._told[name], dropped
+        if fresh > 0:
+            yield name, fresh
 
     # --- files ------------------------------------------------------------------------------------------
 
