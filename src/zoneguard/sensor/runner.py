@@ -685,11 +685,15 @@ def _reason(error: Exception) -> Text:
 
 
 def _coverage_of(window: Window, seen: CaptureCoverage) -> CoverageWindow:
-    """Put a window's blind stretches on the wall clock, as it stood when the window ended."""
+    """Put a window and its blind stretches on the wall clock, as it stood when the window ended.
+
+    So a step of the clock makes no window longer than it was, nor one that ended before it began.
+    """
     offset = window.ended.wall - window.ended.mono
+    begun = window.begun.wall + window.stepped
     return CoverageWindow(
-        start=window.begun.wall,
-        end=max(window.ended.wall, window.begun.wall + 1),
+        start=begun,
+        end=max(window.ended.wall, begun + 1),
         packets=seen.packets,
         bytes=seen.bytes,
         dropped=seen.dropped + sum(dropped for _, dropped in window.dropped),
