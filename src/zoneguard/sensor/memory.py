@@ -41,6 +41,7 @@ SECOND = 1_000_000_000
 DAY = 86_400
 _HEAD = 8  # octets that tell the length of what stands before the meter's state
 _DIGEST = 32
+MOST_HELD = 250_000  # flows that wait for the next commit in memory: about 100 MB
 MOST_OWED = 100_000  # flows that wait for room in the history: about 30 MB, as Parquet a fifth of it
 
 
@@ -61,7 +62,7 @@ class _Waiting(NamedTuple):
 
     number: int
     run: Run
-    checkpoint: bytes | None
+    checkpoint: tuple[bytes, ...] | None  # in pieces, for one of them may be large
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +121,8 @@ class Memory:
         self.known: dict[Key, Known] = self.store.known(config.name)
         self._blind: list[Blind] = list(self._unobserved(now))
         self._flows: list[Flows] = []
+        self._parts: list[Part] = []  # that the next commit vouches for
+        self._is_short = False  # flows that the next commit is of were given up for want of room
         self._owed: list[Flows] = []  # of the run that goes on and in no part: they go into the checkpoint
         self._queue: list[tuple[_Waiting, Commit]] = []
         self._run: Run | None = (
@@ -134,9 +137,18 @@ class Memory:
     # --- commits ----------------------------------------------------------------------------------------
 
     def remember(self, flows: Flows) -> None:
-        """Keep flows that have ended for the history of the next commit."""
-        if len(flows):
-            self._flows.append(flows)
+        """Keep flows that have ended for the history of the next commit; many are written at once.
+
+        What is written before its commit is removed by the next start, if there is no such commit.
+        """
+        if not len(flows):
+            return
+        self._flows.append(flows)
+        if sum(len(one) for one in self._flows) >= MOST_HELD:
+            some, self._flows = self._flows, []
+            parts = self._written(some)
+            self._parts += parts or []
+            self._is_short = self._is_short or parts is None
 
     def prepare(self, judged: Judged) -> None:
         """Make the commit of a judged window, on top of those that still wait."""
@@ -267,7 +279,9 @@ class Memory:
         """Write the flows that wait; findings must not wait for room that the history does not find."""
         flows, self._flows = self._flows, []
         old, self._owed = self._owed, []
-        parts: list[Part] = []
+        parts, self._parts = self._parts, []
+        run.parts += [part.number for part in parts]
+        run.whole, self._is_short = run.whole and not self._is_short, False
         if run is not self._run:  # what an earlier judgement owes is no part of this one
             parts += self._written(old) or []
             old = []
@@ -318,12 +332,12 @@ class Memory:
     def _checkpoint(self, run: int, serial: int) -> Path:
         return self._config.state / f"checkpoint-{run:08d}-{serial:08d}"
 
-    def _write_checkpoint(self, run: int, serial: int, octets: bytes) -> None:
+    def _write_checkpoint(self, run: int, serial: int, pieces: tuple[bytes, ...]) -> None:
         path = self._checkpoint(run, serial)
         draft = path.with_name(path.name + ".tmp")
         try:
             with draft.open("wb") as file:
-                file.write(octets)
+                file.writelines(pieces)
                 file.flush()
                 os.fsync(file.fileno())
             draft.replace(path)
@@ -338,7 +352,7 @@ class Memory:
                 path.unlink(missing_ok=True)
 
 
-def _packed(run: Run, stand: Stand, owed: Sequence[Flows]) -> bytes:
+def _packed(run: Run, stand: Stand, owed: Sequence[Flows]) -> tuple[bytes, ...]:
     flows = packed(Flows.concatenate(owed)) if owed else b""
     head = {
         "period": stand.period,
@@ -348,24 +362,27 @@ def _packed(run: Run, stand: Stand, owed: Sequence[Flows]) -> bytes:
         "owed": len(flows),
     }
     told = json.dumps(head).encode()
-    octets = len(told).to_bytes(_HEAD, "little") + told + flows + stand.meter
-    return hashlib.sha256(octets).digest() + octets
+    pieces = (len(told).to_bytes(_HEAD, "little"), told, flows, stand.meter)
+    digest = hashlib.sha256()
+    for piece in pieces:
+        digest.update(piece)
+    return (digest.digest(), *pieces)
 
 
 def _unpacked(octets: bytes) -> tuple[Stand, list[int], Flows]:
-    digest, rest = octets[:_DIGEST], octets[_DIGEST:]
+    digest, rest = octets[:_DIGEST], memoryview(octets)[_DIGEST:]
     if hashlib.sha256(rest).digest() != digest:
         raise ValueError("The digest differs.")
     length = int.from_bytes(rest[:_HEAD], "little")
-    head = json.loads(rest[_HEAD : _HEAD + length])
+    head = json.loads(bytes(rest[_HEAD : _HEAD + length]))
     flows = _HEAD + length
     meter = flows + head["owed"]
-    owed = unpacked(rest[flows:meter]) if head["owed"] else Flows.concatenate([])
+    owed = unpacked(bytes(rest[flows:meter])) if head["owed"] else Flows.concatenate([])
     stand = Stand(
         period=head["period"],
         names=tuple(head["names"]),
         faults=tuple(Text(ja=ja, en=en) for ja, en in head["faults"]),
-        meter=rest[meter:],
+        meter=bytes(rest[meter:]),
     )
     return stand, head["parts"], owed
 
