@@ -49,6 +49,19 @@ def test_days_that_are_over_become_one_part_without_losing_a_flow(store, history
     assert store.parts("s1") == before
 
 
+def test_parts_that_a_judgement_is_taken_up_from_are_neither_merged_nor_removed(store, history):
+    written(store, history, *(flows(10, seed) for seed in range(5)))
+    before = store.parts("s1")
+    needed = {part.number for part in before[:3]}
+    tidy(store, history, "s1", now=MIDNIGHT + 1, days=30, needed=needed)
+    after = store.parts("s1")
+    assert [part for part in after if part.number in needed] == before[:3]
+    assert [part.flows for part in after] == [10, 10, 10, 20]
+    tidy(store, history, "s1", now=MIDNIGHT + 60 * DAY, days=30, needed=needed)
+    assert store.parts("s1") == before[:3]
+    assert history.damaged(before[:3]) == []
+
+
 def test_days_beyond_retention_go_from_the_store_and_from_the_disk(store, history):
     written(store, history, flows(7200))
     tidy(store, history, "s1", now=MIDNIGHT + DAY, days=1)

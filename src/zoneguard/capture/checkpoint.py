@@ -65,8 +65,8 @@ def freeze(meter: Meter) -> bytes:
         ethertypes=_array([w for pair in meter.claims.ethertypes.items() for w in pair]).reshape(-1, 2),
         counters=_array([meter.claims.lost, meter.dropped, meter.rows_now]),
     )
-    body = out.getvalue()
-    return _MAGIC + kernels.source_digest() + hashlib.sha256(body).digest() + body
+    body = out.getbuffer()  # not a copy: with a full table this is most of what the process holds
+    return b"".join((_MAGIC, kernels.source_digest(), hashlib.sha256(body).digest(), body))
 
 
 def thaw(octets: bytes) -> dict[str, NDArray[np.int64]]:

@@ -41,11 +41,13 @@ def state(opened: socket.socket) -> Link:
     name = opened.getsockname()[0]
     if not name:
         return Link.GONE
-    try:
-        (flags,) = struct.unpack_from("H", _ask(opened, _GET_FLAGS, name), 16)
-    except OSError:
-        return Link.GONE
-    return Link.UP if flags & _UP and flags & _RUNNING else Link.DOWN
+    return _state(opened, name)
+
+
+def state_of(name: str) -> Link:
+    """Tell how an interface stands that no socket is bound to."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        return _state(asking, name)
 
 
 def index_of(opened: socket.socket, name: str) -> int:
@@ -91,6 +93,14 @@ def merging(opened: socket.socket, name: str) -> list[Text]:
             f"off with: ethtool -K {name} {off}",
         )
     ]
+
+
+def _state(opened: socket.socket, name: str) -> Link:
+    try:
+        (flags,) = struct.unpack_from("H", _ask(opened, _GET_FLAGS, name), 16)
+    except OSError:
+        return Link.GONE
+    return Link.UP if flags & _UP and flags & _RUNNING else Link.DOWN
 
 
 def _offload(opened: socket.socket, name: str, command: int) -> int:

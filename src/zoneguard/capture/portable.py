@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from zoneguard.capture import layout
-from zoneguard.capture.link import Link
+from zoneguard.capture.link import Link, state_of
 from zoneguard.capture.live import Ring, Statistics
 from zoneguard.errors import MachineLacksError
 from zoneguard.text import Text
@@ -32,6 +32,13 @@ def listen(interface: str, **options: Any) -> Ring | Portable:  # noqa: ANN401 -
     if hasattr(socket, "AF_PACKET"):
         return Ring(interface, **options)
     return Portable(interface, promiscuous=options.get("promiscuous", True))
+
+
+def stands(interface: str) -> Link:
+    """Tell how an interface stands that nobody hears."""
+    if hasattr(socket, "AF_PACKET"):
+        return state_of(interface)
+    return Link.GONE if _index(interface) is None else Link.UP
 
 
 class Portable:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoneguard.capture import flows, layout
 from zoneguard.capture.expiry import Timeouts
 from zoneguard.capture.live import wait_for
-from zoneguard.capture.portable import Portable, listen
+from zoneguard.capture.portable import Portable, listen, stands
 from zoneguard.capture.source import open_source
 from zoneguard.capture.tables import Meter
 from zoneguard.errors import why
@@ -55,7 +54,8 @@ class Hearing:
         self._told: dict[str, int] = {}  # losses that were told, by interface
         self._before: dict[str, int] = {}  # packets of rings that were closed
         self._octets: dict[str, int] = {}
-        self._gone: set[str] = set()  # interfaces whose return is waited for
+        self._gone: set[str] = set()  # interfaces that were deleted, until they are heard again
+        self._last_lost: list[tuple[str, int]] = []  # by rings that were closed since
 
     # --- interfaces -------------------------------------------------------------------------------------
 
@@ -75,9 +75,12 @@ class Hearing:
             self._files.append(interface.name)
 
     def close(self, interface: str) -> None:
-        """Close a ring, open or not."""
-        ring = self._rings.pop(interface, None)
+        """Close a ring, open or not; what it still holds is metered."""
+        ring = self._rings.get(interface)
         if ring is not None:
+            self._drain(interface, ring)
+            self._last_lost += self._losses(interface, ring)
+            del self._rings[interface]
             self._before[interface] = self._before.get(interface, 0) + ring.frames
             ring.close()
 
@@ -88,17 +91,7 @@ class Hearing:
 
     def drain(self) -> int:
         """Meter what the rings hold; give the number of packets."""
-        packets = 0
-        for name, ring in self._rings.items():
-            octets = self.meter.t.scalars[layout.N_BYTES]
-            for _ in range(MOST_IN_A_TURN):
-                some = ring.drain(self.meter, self._sensor_of[name], file=self._number_of[name])
-                packets += some
-                if not some:
-                    break
-            octets = self.meter.t.scalars[layout.N_BYTES] - octets
-            self._octets[name] = self._octets.get(name, 0) + int(octets)
-        return packets
+        return sum(self._drain(name, ring) for name, ring in self._rings.items())
 
     def expire(self, now: int) -> None:
         """Hand on flows that are too old at `now`, the clock that the packets are stamped by."""
@@ -106,22 +99,22 @@ class Hearing:
 
     def losses(self) -> Iterator[tuple[str, int]]:
         """Yield (interface, packets) that the system dropped since they were last asked for."""
+        last, self._last_lost = self._last_lost, []
+        yield from last
         for name, ring in self._rings.items():
-            dropped = ring.statistics().dropped
-            fresh, self._told[name] = dropped - self._told[name], dropped
-            if fresh > 0:
-                yield name, fresh
+            yield from self._losses(name, ring)
 
     def links(self) -> Iterator[tuple[str, Link]]:
-        """Yield how each interface with an open ring stands, and which that was gone is there again."""
+        """Yield how each interface with an open ring stands, and those that were deleted, once they are back."""
         for name, ring in self._rings.items():
             link = Link(ring.link().value)
             if link is Link.GONE:
                 self._gone.add(name)
             yield name, link
-        for name in self._gone - self._rings.keys():
-            if _exists(name):
-                yield name, Link.UP
+        for name in sorted(self._gone - self._rings.keys()):
+            link = Link(stands(name).value)
+            if link is not Link.GONE:
+                yield name, link
 
     def received(self) -> dict[str, tuple[int, int]]:
         """Count the packets of each interface and their octets, since the sensor started."""
@@ -137,6 +130,23 @@ class Hearing:
     def remarks(self) -> tuple[Text, ...]:
         """Say what makes the packets differ from those on the wire."""
         return tuple(remark for ring in self._rings.values() for remark in ring.remarks())
+
+    def _drain(self, name: str, ring: Ring | Portable) -> int:
+        packets, octets = 0, int(self.meter.t.scalars[layout.N_BYTES])
+        for _ in range(MOST_IN_A_TURN):
+            some = ring.drain(self.meter, self._sensor_of[name], file=self._number_of[name])
+            packets += some
+            if not some:
+                break
+        octets = int(self.meter.t.scalars[layout.N_BYTES]) - octets
+        self._octets[name] = self._octets.get(name, 0) + octets
+        return packets
+
+    def _losses(self, name: str, ring: Ring | Portable) -> Iterator[tuple[str, int]]:
+        dropped = ring.statistics().dropped
+        fresh, self._told[name] = dropped - self._told[name], dropped
+        if fresh > 0:
+            yield name, fresh
 
     # --- files ------------------------------------------------------------------------------------------
 
@@ -232,14 +242,6 @@ class Hearing:
     def restore(self, state: bytes) -> None:
         """Take up the state that an earlier process left. Raises InputRefusedError."""
         self.meter.restore(state)
-
-
-def _exists(interface: str) -> bool:
-    try:
-        socket.if_nametoindex(interface)
-    except OSError:
-        return False
-    return True
 
 
 def _timeouts(config: Config) -> Timeouts:

@@ -74,6 +74,7 @@ class Judgement:
             return (said(error),)
         if resumed is not None:
             self.files += resumed.stand.names
+            self._faults += resumed.stand.faults
             self._run = resumed.run
             for flows in resumed.flows:
                 _there(self._watch).add(flows.table)
@@ -117,7 +118,12 @@ class Judgement:
         )
         stand = None
         if not self.is_live and not ends:
-            stand = Stand(period=window.period, names=tuple(self.files), meter=hearing.checkpoint())
+            stand = Stand(
+                period=window.period,
+                names=tuple(self.files),
+                faults=tuple(self._faults),
+                meter=hearing.checkpoint(),
+            )
         self._memory.prepare(
             Judged(
                 number=window.number,
@@ -157,11 +163,15 @@ def _there(one: T | None) -> T:
 
 
 def _coverage_of(window: Window, seen: CaptureCoverage) -> CoverageWindow:
-    """Put a window's blind stretches on the wall clock, as it stood when the window ended."""
+    """Put a window and its blind stretches on the wall clock, as it stood when the window ended.
+
+    So a step of the clock makes no window longer than it was, nor one that ended before it began.
+    """
     offset = window.ended.wall - window.ended.mono
+    begun = window.begun.wall + window.stepped
     return CoverageWindow(
-        start=window.begun.wall,
-        end=max(window.ended.wall, window.begun.wall + 1),
+        start=begun,
+        end=max(window.ended.wall, begun + 1),
         packets=seen.packets,
         bytes=seen.bytes,
         dropped=seen.dropped + sum(dropped for _, dropped in window.dropped),

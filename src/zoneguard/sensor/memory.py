@@ -20,7 +20,7 @@ from zoneguard.sensor.outputs import retention_of
 from zoneguard.sensor.resolve import read_secret
 from zoneguard.store.history import History
 from zoneguard.store.opening import open_store
-from zoneguard.store.parquet import Flows
+from zoneguard.store.parquet import Flows, packed, unpacked
 from zoneguard.store.records import Commit, FlowDay
 from zoneguard.store.upkeep import take_up, tidy
 from zoneguard.text import Text
@@ -43,6 +43,8 @@ DAY = 86_400
 HOUR = 3600 * SECOND
 _HEAD = 8  # octets that tell the length of what stands before the meter's state
 _DIGEST = 32
+MOST_HELD = 250_000  # flows that wait for the next commit in memory: about 100 MB
+MOST_OWED = 100_000  # flows that wait for room in the history: about 30 MB, as Parquet a fifth of it
 
 
 @dataclass(slots=True)
@@ -55,7 +57,7 @@ class Run:
     serial: int = 0
     parts: list[int] = field(default_factory=list)  # numbers of those that hold its flows
     covered: CoverageWindow | None = None  # of the hour so far
-    whole: bool = True  # False: flows of it are in no part, so that it cannot be taken up again
+    whole: bool = True  # False: too many flows of it are in no part, so that it cannot be taken up again
 
 
 class _Waiting(NamedTuple):
@@ -63,7 +65,7 @@ class _Waiting(NamedTuple):
 
     number: int
     run: Run
-    checkpoint: bytes | None
+    checkpoint: tuple[bytes, ...] | None  # in pieces, for one of them may be large
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,10 +85,11 @@ class Judged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stand:
-    """Where a sensor stands in its files: their names by number, and the state of its meter."""
+    """Where a sensor stands in its files: their names by number, what was wrong with them, the state of its meter."""
 
     period: str
     names: tuple[str, ...]
+    faults: tuple[Text, ...] = ()
     meter: bytes
 
 
@@ -121,8 +124,14 @@ class Memory:
         self.known: dict[Key, Known] = self.store.known(config.name)
         self._blind: list[Blind] = list(self._unobserved(now))
         self._flows: list[Flows] = []
+        self._parts: list[Part] = []  # that the next commit vouches for
+        self._is_short = False  # flows that the next commit is of were given up for want of room
+        self._owed: list[Flows] = []  # of the run that goes on and in no part: they go into the checkpoint
         self._queue: list[tuple[_Waiting, Commit]] = []
-        self.writes_history = config.retention.history > 0
+        self._run: Run | None = (
+            None  # that goes on, to be taken up again from its parts where files are watched
+        )
+        self.writes_history = True  # False while the disk is nearly full
 
     def adopt(self, config: Config) -> None:
         """Go by another configuration of the same store from now on."""
@@ -131,9 +140,18 @@ class Memory:
     # --- commits ----------------------------------------------------------------------------------------
 
     def remember(self, flows: Flows) -> None:
-        """Keep flows that have ended for the history of the next commit."""
-        if len(flows):
-            self._flows.append(flows)
+        """Keep flows that have ended for the history of the next commit; many are written at once.
+
+        What is written before its commit is removed by the next start, if there is no such commit.
+        """
+        if not len(flows):
+            return
+        self._flows.append(flows)
+        if sum(len(one) for one in self._flows) >= MOST_HELD:
+            some, self._flows = self._flows, []
+            parts = self._written(some)
+            self._parts += parts or []
+            self._is_short = self._is_short or parts is None
 
     def prepare(self, judged: Judged) -> None:
         """Make the commit of a judged window, on top of those that still wait."""
@@ -155,8 +173,9 @@ class Memory:
         sinks = {output.name: output.min_severity for output in config.outputs}
         judged.run.serial += 1
         parts = self._write_history(judged.run)
-        can_resume = judged.stand is not None and judged.run.whole
-        checkpoint = _packed(judged.run, judged.stand) if can_resume and judged.stand else None
+        self._run = judged.run
+        stand, whole = judged.stand, judged.run.whole
+        checkpoint = _packed(judged.run, stand, self._owed) if stand is not None and whole else None
         self._queue.append(
             (
                 _Waiting(judged.number, judged.run, checkpoint),
@@ -232,23 +251,27 @@ class Memory:
         try:
             octets = path.read_bytes()
         except OSError:
+            if last.policy_sha256 == policy_sha256:
+                self.notices.append(_begun_anew())
             return None
         try:
-            stand, parts = _unpacked(octets)
+            stand, parts, owed = _unpacked(octets)
             if stand.period != period or last.policy_sha256 != policy_sha256:
                 return None
             held = {part.number: part for part in self.store.parts(self._config.name)}
             flows = tuple(self.history.read(held[number]) for number in parts)
+            self._owed = [owed] if len(owed) else []
         except (ValueError, KeyError) as error:
             raise InputRefusedError(_damaged(path)) from error
-        run = Run(policy_sha256, last.started, last.run, last.serial, parts)
-        return Resumed(run=run, stand=stand, flows=flows)
+        self._run = run = Run(policy_sha256, last.started, last.run, last.serial, parts)
+        return Resumed(run=run, stand=stand, flows=(*flows, *self._owed))
 
     def prune(self, now: int) -> None:
         """Remove what is older than its retention. Raises StoreUnavailableError."""
         days = self._config.retention.history // DAY
         self.store.prune(now)
-        self.notices += tidy(self.store, self.history, self._config.name, now=now, days=days)
+        needed = frozenset(self._run.parts) if self._run is not None and not self._config.interfaces else ()
+        self.notices += tidy(self.store, self.history, self._config.name, now=now, days=days, needed=needed)
 
     def close(self) -> None:
         """Let go of the store."""
@@ -287,17 +310,38 @@ class Memory:
     def _write_history(self, run: Run) -> list[Part]:
         """Write the flows that wait; findings must not wait for room that the history does not find."""
         flows, self._flows = self._flows, []
+        old, self._owed = self._owed, []
+        parts, self._parts = self._parts, []
+        run.parts += [part.number for part in parts]
+        run.whole, self._is_short = run.whole and not self._is_short, False
+        if run is not self._run:  # what an earlier judgement owes is no part of this one
+            parts += self._written(old) or []
+            old = []
+        if not old and not flows:
+            return parts
+        own = self._written([*old, *flows])
+        if own is not None:
+            run.parts += [part.number for part in own]
+            return [*parts, *own]
+        kept = [*old, *flows]
+        wanted = self._config.retention.history or (run.whole and not self._config.interfaces)
+        if wanted and sum(len(one) for one in kept) <= MOST_OWED:
+            self._owed = kept
+        else:
+            run.whole = False
+        return parts
+
+    def _written(self, flows: list[Flows]) -> list[Part] | None:
+        """Write flows; None when there is no room for them, or none are to be kept."""
         if not flows:
             return []
-        parts: list[Part] = []
-        if self.writes_history:
-            try:
-                parts = self.history.write(Flows.concatenate(flows))
-            except StoreUnavailableError as error:
-                self.notices += error.faults
-        run.parts += [part.number for part in parts]
-        run.whole = run.whole and bool(parts)
-        return parts
+        if not self.writes_history or not self._config.retention.history:
+            return None
+        try:
+            return self.history.write(Flows.concatenate(flows))
+        except StoreUnavailableError as error:
+            self.notices += error.faults
+            return None
 
     def _unobserved(self, now: int) -> Iterator[Blind]:
         """Yield when this sensor saw nothing at all lately, as far as it matters to what may be gone."""
@@ -320,12 +364,12 @@ class Memory:
     def _checkpoint(self, run: int, serial: int) -> Path:
         return self._config.state / f"checkpoint-{run:08d}-{serial:08d}"
 
-    def _write_checkpoint(self, run: int, serial: int, octets: bytes) -> None:
+    def _write_checkpoint(self, run: int, serial: int, pieces: tuple[bytes, ...]) -> None:
         path = self._checkpoint(run, serial)
         draft = path.with_name(path.name + ".tmp")
         try:
             with draft.open("wb") as file:
-                file.write(octets)
+                file.writelines(pieces)
                 file.flush()
                 os.fsync(file.fileno())
             draft.replace(path)
@@ -340,21 +384,39 @@ class Memory:
                 path.unlink(missing_ok=True)
 
 
-def _packed(run: Run, stand: Stand) -> bytes:
-    head = {"period": stand.period, "names": stand.names, "parts": run.parts}
+def _packed(run: Run, stand: Stand, owed: Sequence[Flows]) -> tuple[bytes, ...]:
+    flows = packed(Flows.concatenate(owed)) if owed else b""
+    head = {
+        "period": stand.period,
+        "names": stand.names,
+        "faults": [[fault.ja, fault.en] for fault in stand.faults],
+        "parts": run.parts,
+        "owed": len(flows),
+    }
     told = json.dumps(head).encode()
-    octets = len(told).to_bytes(_HEAD, "little") + told + stand.meter
-    return hashlib.sha256(octets).digest() + octets
+    pieces = (len(told).to_bytes(_HEAD, "little"), told, flows, stand.meter)
+    digest = hashlib.sha256()
+    for piece in pieces:
+        digest.update(piece)
+    return (digest.digest(), *pieces)
 
 
-def _unpacked(octets: bytes) -> tuple[Stand, list[int]]:
-    digest, rest = octets[:_DIGEST], octets[_DIGEST:]
+def _unpacked(octets: bytes) -> tuple[Stand, list[int], Flows]:
+    digest, rest = octets[:_DIGEST], memoryview(octets)[_DIGEST:]
     if hashlib.sha256(rest).digest() != digest:
         raise ValueError("The digest differs.")
     length = int.from_bytes(rest[:_HEAD], "little")
-    head = json.loads(rest[_HEAD : _HEAD + length])
-    stand = Stand(period=head["period"], names=tuple(head["names"]), meter=rest[_HEAD + length :])
-    return stand, head["parts"]
+    head = json.loads(bytes(rest[_HEAD : _HEAD + length]))
+    flows = _HEAD + length
+    meter = flows + head["owed"]
+    owed = unpacked(bytes(rest[flows:meter])) if head["owed"] else Flows.concatenate([])
+    stand = Stand(
+        period=head["period"],
+        names=tuple(head["names"]),
+        faults=tuple(Text(ja=ja, en=en) for ja, en in head["faults"]),
+        meter=bytes(rest[meter:]),
+    )
+    return stand, head["parts"], owed
 
 
 def _values(one: DaySum) -> dict[str, Any]:
@@ -366,6 +428,15 @@ def _damaged(path: Path) -> Text:
         ja=f"{path}: 前回の続きの記録が壊れています。途中だった通信は続きとして扱わず、ここから新しく判定します。",
         en=f"{path}: the record of where the sensor stood is damaged; flows that were under way are not continued,"
         " and the judgement begins anew from here.",
+    )
+
+
+def _begun_anew() -> Text:
+    return Text(
+        ja="前回の続きの記録がないため、途中だった通信は続きとして扱わず、ここから新しく判定します（フロー履歴を残さない設定、"
+        "空き容量の不足、集計期間の終わりのいずれかによります）。",
+        en="There is no record of where the sensor stood, so flows that were under way are not continued and the judgement"
+        " begins anew from here; flow history is not kept, the disk was full for long, or a period had ended.",
     )
 
 

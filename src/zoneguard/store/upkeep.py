@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from zoneguard.store.history import History
+    from zoneguard.store.records import Part
     from zoneguard.store.store import Store
     from zoneguard.text import Text
 
@@ -26,12 +29,15 @@ def take_up(store: Store, history: History, sensor: str) -> tuple[Text, ...]:
     return settled.notices
 
 
-def tidy(store: Store, history: History, sensor: str, *, now: int, days: int) -> tuple[Text, ...]:
+def tidy(
+    store: Store, history: History, sensor: str, *, now: int, days: int, needed: Collection[int] = ()
+) -> tuple[Text, ...]:
     """Let go of days beyond retention, and make one part of the many of each day that is over.
 
     `now` is ns since 1970. Every part of such a day is read once in the course; one that is damaged is set aside and said.
+    Parts whose numbers are `needed` stay as they are: a judgement that goes on is taken up from them.
     """
-    parts = store.parts(sensor)
+    parts = [part for part in store.parts(sensor) if part.number not in needed]
     expired = history.expired(parts, now=now, days=days)
     if expired:
         store.replace_parts(sensor, old=expired, new=[])
@@ -42,12 +48,11 @@ def tidy(store: Store, history: History, sensor: str, *, now: int, days: int) ->
     for day in sorted({part.day for part in kept}):
         of_day = [part for part in kept if part.day == day]
         if len(of_day) > 1:
-            notices += _merge(store, history, sensor, day)
+            notices += _merge(store, history, sensor, of_day)
     return tuple(notices)
 
 
-def _merge(store: Store, history: History, sensor: str, day: str) -> list[Text]:
-    parts = store.parts(sensor, first_day=day, last_day=day)
+def _merge(store: Store, history: History, sensor: str, parts: list[Part]) -> list[Text]:
     damaged = history.damaged(parts)
     notices = history.set_aside(damaged)
     if damaged:

@@ -1,0 +1,67 @@
+"""A folder that a sensor follows gives what `check` gives on the same files, however they come."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from tests.sensor.faults.daemon import Daemon, checked
+from tests.sensor.faults.traffic import Rotation, day, samples
+from zoneguard.errors import ExitCode
+
+
+@pytest.fixture
+def daemon(tmp_path):
+    made = Daemon(tmp_path)
+    yield made
+    made.close()
+
+
+def test_a_day_in_files_gives_the_findings_of_check(daemon):
+    rotation = Rotation(daemon.inbox)
+    for capture in [*samples(), *day()]:
+        rotation.put(capture)
+    expected = checked(rotation.files)
+    assert len(expected) > 30
+    daemon.start()
+    daemon.until_read(rotation.files)
+    assert daemon.stop() == ExitCode.CLEAN
+    assert daemon.held() == expected
+    daemon.assert_told_once()
+    assert daemon.notices() == []
+
+
+def test_files_that_come_one_by_one_give_the_findings_of_check(daemon):
+    rotation = Rotation(daemon.inbox)
+    daemon.start()
+    for capture in day(hours=12, flows=32):
+        rotation.put(capture)
+        time.sleep(1.0)
+    daemon.until_read(rotation.files)
+    assert daemon.stop() == ExitCode.CLEAN
+    daemon.assert_same_as_check(rotation.files)
+    daemon.assert_told_once()
+    assert daemon.notices() == []
+
+
+@pytest.mark.parametrize("history", ["30d", "none"])
+def test_a_stop_in_the_middle_of_a_day_changes_nothing(daemon, history):
+    daemon.configure(retention={"history": history})
+    rotation = Rotation(daemon.inbox)
+    captures = [*samples(), *day()]
+    for start in range(0, len(captures), 24):
+        for capture in captures[start : start + 24]:
+            rotation.put(capture)
+        daemon.start()
+        daemon.until_up()
+        daemon.until_read(rotation.files[: start + 1])
+        assert daemon.stop() == ExitCode.CLEAN
+    daemon.start()
+    daemon.until_up()
+    daemon.until_read(rotation.files)
+    assert daemon.stop() == ExitCode.CLEAN
+    assert any((daemon.state / "history").rglob("*.parquet")) is (history != "none")
+    daemon.assert_same_as_check(rotation.files)
+    daemon.assert_told_once()
+    assert daemon.notices() == []
