@@ -114,7 +114,7 @@ def _places(lines: tuple[Line, ...], side: str) -> list[tuple[str, int, str, str
 def _message(one: Changed) -> Text:
     from zoneguard.rules.permitted import line_words, probe_words, services_words, spans_words
 
-    shown = one.widest[0]
+    shown = one.widest
     source, target = spans_words(shown.source), spans_words(shown.destination)
     service = services_words(shown.services)
     by = ", ".join(line_words(line) for line in one.lines)

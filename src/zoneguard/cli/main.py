@@ -7,6 +7,7 @@ Beside the codes of `errors.ExitCode`: 130 when interrupted, 141 when the reader
 from __future__ import annotations
 
 import difflib
+import gc
 import importlib
 import os
 import re
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 READER_GONE = 141
 DEFECT = 70
+# Rulesets and findings are many small objects without cycles. At Python's own thresholds (700, 10, 10) the
+# collector walks them again and again and frees nothing: a fifth of the time of 10,000 lines, and the peak of
+# memory is the same without.
+_COLLECTED = (100_000, 50, 50)
 
 _OUT_OF_MEMORY = Text(
     ja="メモリーが足りません。--max-memory を下げるか、入力を分けてください。",
@@ -156,6 +161,7 @@ def root() -> None:
 
 def main() -> None:
     """Run the command line of this process."""
+    gc.set_threshold(*_COLLECTED)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")

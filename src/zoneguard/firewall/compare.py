@@ -5,41 +5,62 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import TYPE_CHECKING
 
+from zoneguard.firewall.matching import covers_names
 from zoneguard.firewall.model import Filter, Line
-from zoneguard.net.product import Product
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator, Sequence
+    from collections.abc import Hashable, Iterable, Iterator, Sequence
 
-    from zoneguard.firewall.model import Ruleset, Step, Translation
-    from zoneguard.net.universe import ServiceUniverse
+    from zoneguard.firewall.model import Step, Translation
+    from zoneguard.firewall.permit import Permitter
+    from zoneguard.net.product import Product
 
 
-def touched(old: Ruleset, new: Ruleset, universe: ServiceUniverse) -> tuple[Product, ...] | None:
+def touched(old: Permitter, new: Permitter) -> tuple[Product, ...] | None:
     """Give products, as packets come in, that hold every packet which the two can treat differently.
 
-    A packet that no differing line matches is decided by the same line on both sides, since the lines which
-    both share stand in the same order. None: the two differ in more than lines of filters before any
-    translation (their interfaces, a default, what is translated), and any packet may be treated differently.
+    Those are the packets that a differing line may decide on its side. What only shared lines can decide on both
+    sides they decide alike, since they stand in the same order: of two deciders that differ, each would come
+    before the other. None: the two differ in more than lines of filters before any translation (their
+    interfaces, a default, what is translated), and any packet may be treated differently.
     """
-    if len(old.steps) != len(new.steps) or old.forwards != new.forwards:
+    if len(old.ruleset.steps) != len(new.ruleset.steps) or old.ruleset.forwards != new.ruleset.forwards:
         return None
     found: list[Product] = []
     translated = False
-    for before, behind in zip(old.steps, new.steps, strict=True):
+    for at, (before, behind) in enumerate(zip(old.ruleset.steps, new.ruleset.steps, strict=True)):
         if _shape(before) != _shape(behind):
             return None
-        differing = list(_differing(_entries(before), _entries(behind)))
-        is_filter = isinstance(before, Filter)
-        if differing and (translated or not is_filter):
+        removed, added = _differing(_entries(before), _entries(behind))
+        if not isinstance(before, Filter) or not isinstance(behind, Filter):
+            if removed or added:
+                return None
+            translated = True
+            continue
+        if (removed or added) and translated:
             return None
-        translated = translated or not is_filter
-        for one in differing:
-            match = one.match
-            product = Product(match.source, match.destination, universe.set_of(*match.services))
-            if product:
-                found.append(product)
+        for permitter, step, numbers in ((old, before, removed), (new, behind, added)):
+            found += _reachable(permitter, at, step, numbers)
     return tuple(dict.fromkeys(found))
+
+
+def _reachable(permitter: Permitter, at: int, step: Filter, numbers: Iterable[int]) -> Iterator[Product]:
+    """Yield what lines may decide, each held against the lines before it that stand on at least its interfaces."""
+    alike: dict[tuple[frozenset[str] | None, frozenset[str] | None], list[int]] = {}
+    for number in numbers:
+        match = step.lines[number].match
+        alike.setdefault((match.ingress, match.egress), []).append(number)
+    for (ingress, egress), asked in alike.items():
+        chosen = tuple(
+            number
+            for number, line in enumerate(step.lines)
+            if covers_names(line.match.ingress, ingress) and covers_names(line.match.egress, egress)
+        )
+        rules, lines = permitter.indexed(at, None if len(chosen) == len(step.lines) else chosen)
+        places = {id(line): place for place, line in enumerate(lines)}
+        for number in asked:
+            if id(step.lines[number]) in places:  # else it is known to be unreachable
+                yield from rules.reachable(places[id(step.lines[number])])
 
 
 def _shape(step: Step) -> Hashable:
@@ -54,12 +75,13 @@ def _entries(step: Step) -> Sequence[Line | Translation]:
 
 def _differing(
     old: Sequence[Line | Translation], new: Sequence[Line | Translation]
-) -> Iterator[Line | Translation]:
-    """Yield what is not in a run of entries that both hold in the same order; such a run, not the longest."""
-    old_keys, new_keys = [_meaning(one) for one in old], [_meaning(one) for one in new]
-    old_shared, new_shared = _shared(old_keys, new_keys)
-    yield from (one for at, one in enumerate(old) if at not in old_shared)
-    yield from (one for at, one in enumerate(new) if at not in new_shared)
+) -> tuple[list[int], list[int]]:
+    """Give what is not in a run of entries that both hold in the same order; such a run, not the longest."""
+    old_shared, new_shared = _shared([_meaning(one) for one in old], [_meaning(one) for one in new])
+    return (
+        [at for at in range(len(old)) if at not in old_shared],
+        [at for at in range(len(new)) if at not in new_shared],
+    )
 
 
 def _meaning(one: Line | Translation) -> Hashable:

@@ -32,6 +32,8 @@ _ANY_SERVICE = (Service(),)
 
 def meet(a: Match, b: Match) -> Match | None:
     """Give the packets that both may match; None when there are none."""
+    if a is EVERYTHING or b is EVERYTHING:
+        return b if a is EVERYTHING else a
     source, destination = (
         intersect_spans(a.source, b.source),
         intersect_spans(a.destination, b.destination),
@@ -159,10 +161,15 @@ def covers(outer: Match, inner: Match) -> bool:
         not outer.unknown
         and spans_within(inner.source, outer.source)
         and spans_within(inner.destination, outer.destination)
-        and (outer.ingress is None or (inner.ingress is not None and inner.ingress <= outer.ingress))
-        and (outer.egress is None or (inner.egress is not None and inner.egress <= outer.egress))
+        and covers_names(outer.ingress, inner.ingress)
+        and covers_names(outer.egress, inner.egress)
         and (outer.services == _ANY_SERVICE or _all_within(inner.services, outer.services))
     )
+
+
+def covers_names(wide: frozenset[str] | None, narrow: frozenset[str] | None) -> bool:
+    """Tell whether interfaces (None: any) hold all of others."""
+    return wide is None or (narrow is not None and narrow <= wide)
 
 
 def _all_within(inner: tuple[Service, ...], outer: tuple[Service, ...]) -> bool:

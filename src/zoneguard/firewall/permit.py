@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from zoneguard.firewall.model import Filter, Rewrite
 from zoneguard.net import rulelist
 from zoneguard.net.product import Product, intersect, subtract_all
 from zoneguard.net.rulelist import RuleList
-from zoneguard.net.spans import intersect_spans
+from zoneguard.net.spans import intersect_spans, spans_within
 from zoneguard.net.translation import Side, back, moved_services, translate
 from zoneguard.net.translation import Translation as Moved
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from zoneguard.firewall.model import Interface, Line, Match, Ruleset, Translation
     from zoneguard.net.service import Service
     from zoneguard.net.spans import Spans
     from zoneguard.net.translation import Translated
     from zoneguard.net.universe import ServiceUniverse
+
+
+Place: TypeAlias = tuple[int, int]  # of a line: which step of its ruleset, which line of that
 
 
 class Decision(NamedTuple):
@@ -61,12 +65,16 @@ class Permitter:
     """Asks one ruleset what it lets through.
 
     `universe` must have been made of `services_of` the ruleset, among others. Indexes are built when a pair of
-    interfaces first needs them and shared by all pairs to which the same lines apply.
+    interfaces first needs them and shared by all pairs to which the same lines apply. Lines known to be
+    `unreachable` are left out: whatever they say, no packet comes to them, so nothing changes but the time it takes.
     """
 
-    def __init__(self, ruleset: Ruleset, universe: ServiceUniverse) -> None:
+    def __init__(
+        self, ruleset: Ruleset, universe: ServiceUniverse, *, unreachable: Collection[Place] = ()
+    ) -> None:
         self.ruleset = ruleset
         self.universe = universe
+        self._unreachable = frozenset(unreachable)
         self._lists: dict[tuple[int, tuple[int, ...] | None], tuple[RuleList, tuple[Line, ...]]] = {}
         self._plain = [
             all(line.match.ingress is None and line.match.egress is None for line in step.lines)
@@ -102,26 +110,45 @@ class Permitter:
         """
         if not self.ruleset.forwards:
             return
-        ingress, egress = self.known((ingress, egress))
-        for sure in (True, False) if self._has_unknown() else (True,):
-            pending = [Passage(product, product, (), (), sure=True)]
-            steps = [
-                (at, step)
-                for at, step in enumerate(self.ruleset.steps)
-                if isinstance(step, Rewrite) or applies(step, ingress, egress)
+        path = self.known((ingress, egress))
+        steps = [
+            (at, step)
+            for at, step in enumerate(self.ruleset.steps)
+            if isinstance(step, Rewrite) or applies(step, *path)
+        ]
+        translates = any(isinstance(step, Rewrite) for _, step in steps)
+        if not translates and towards is not None and spans_within(product.destination, towards):
+            towards = None  # what comes in leaves as it is
+        # Where nothing is translated, the first filter already sees what is held against `excluding`.
+        early = excluding if steps and not translates else None
+        late = None if early is not None else excluding
+        surely = [Passage(product, product, (), (), sure=True)]
+        perhaps: list[
+            tuple[list[Passage], list[Passage]]
+        ] = []  # by step: what surely comes to it, what only may pass
+        for number, (at, step) in enumerate(steps):
+            passed = [
+                made for one in surely for made in self._past(one, at, step, path, None if number else early)
             ]
-            early = excluding is not None and not any(isinstance(step, Rewrite) for _, step in steps)
-            for at, step in steps:
-                pending = list(
-                    self._past(pending, at, step, (ingress, egress), excluding if early else None, sure=sure)
-                )
-                excluded, early = early, False
-                if excluded:
-                    excluding = None
-            for passage in pending:
-                if passage.sure is sure:
-                    yield from _without(_towards(passage, towards), excluding)
+            perhaps.append((surely, [one for one in passed if not one.sure]))
+            surely = [one for one in passed if one.sure]
+        for passage in surely:
+            yield from _without(_towards(passage, towards), late)
+        if not self._has_unknown:
+            return
+        unsure: list[Passage] = []
+        for number, ((at, step), (came, made)) in enumerate(zip(steps, perhaps, strict=True)):
+            held = None if number else early
+            unsure = [
+                *made,
+                *(more for one in came for more in self._perhaps_past(one, at, step, path, held)),
+                *(more for one in unsure for more in self._past(one, at, step, path, held)),
+                *(more for one in unsure for more in self._perhaps_past(one, at, step, path, held)),
+            ]
+        for passage in unsure:
+            yield from _without(_towards(passage, towards), late)
 
+    @cached_property
     def _has_unknown(self) -> bool:
         return any(
             line.match.unknown
@@ -136,37 +163,35 @@ class Permitter:
 
     def _past(
         self,
-        pending: list[Passage],
+        passage: Passage,
         at: int,
         step: Filter | Rewrite,
         path: tuple[str | None, str | None],
         excluding: RuleList | None,
-        *,
-        sure: bool,
     ) -> Iterator[Passage]:
+        """Yield what a step surely lets pass, as sure as it came there."""
         if isinstance(step, Rewrite):
-            for passage in pending:
-                yield from self._rewritten(passage, step, path)
+            yield from self._rewritten(passage, step, path)
             return
         rules, lines = self._list_of(at, step, path)
-        for passage in pending:
-            decided = (
-                [(one, passage.sure) for one in rules.permitted_within(passage.left, excluding=excluding)]
-                if sure
-                else [
-                    *(
-                        (one, passage.sure)
-                        for one in rules.permitted_within(passage.left, excluding=excluding)
-                    ),
-                    *(
-                        (one, False)
-                        for one in rules.only_may_be_permitted_within(passage.left, excluding=excluding)
-                    ),
-                ]
-            )
-            for one, is_sure in decided:
+        for one in rules.permitted_within(passage.left, excluding=excluding):
+            decision = Decision(step, None if one.line is None else lines[one.line])
+            yield _narrowed(passage, one.product, decision, sure=passage.sure)
+
+    def _perhaps_past(
+        self,
+        passage: Passage,
+        at: int,
+        step: Filter | Rewrite,
+        path: tuple[str | None, str | None],
+        excluding: RuleList | None,
+    ) -> Iterator[Passage]:
+        """Yield what a filter only may let pass."""
+        if isinstance(step, Filter):
+            rules, lines = self._list_of(at, step, path)
+            for one in rules.only_may_be_permitted_within(passage.left, excluding=excluding):
                 decision = Decision(step, None if one.line is None else lines[one.line])
-                yield _narrowed(passage, one.product, decision, sure=is_sure)
+                yield _narrowed(passage, one.product, decision, sure=False)
 
     def _list_of(
         self, at: int, step: Filter, path: tuple[str | None, str | None]
@@ -184,7 +209,8 @@ class Permitter:
             step = self.ruleset.steps[at]
             if not isinstance(step, Filter):
                 raise TypeError("Only a filter has lines.")
-            lines = step.lines if chosen is None else tuple(step.lines[number] for number in chosen)
+            numbers = range(len(step.lines)) if chosen is None else chosen
+            lines = tuple(step.lines[number] for number in numbers if (at, number) not in self._unreachable)
             entries = [entry_of(line, self.universe) for line in lines]
             self._lists[at, chosen] = RuleList(entries, self.universe, default=step.default), lines
         return self._lists[at, chosen]
@@ -304,6 +330,8 @@ def _cut(passage: Passage, left: Product) -> Passage:
 
 
 def _narrowed(passage: Passage, left: Product, decision: Decision, *, sure: bool) -> Passage:
+    if not passage.trail:
+        return Passage(left, left, (*passage.decisions, decision), passage.translations, sure)
     cut = _cut(passage, left)
     picked = left.source != passage.left.source and any(
         not part.exact and move.side is Side.SOURCE for part, move in passage.trail

@@ -47,7 +47,7 @@ def merged(products: Iterable[Product]) -> list[Product]:
     """
     held = [product for product in products if product]
     size = -1
-    while size != len(held):
+    while size != len(held) > 1:
         size = len(held)
         held = _merge_services(_merge_destinations(_merge_sources(held)))
     return held

@@ -150,6 +150,8 @@ class RuleList:
     ) -> Iterator[Decided]:
         """Yield disjoint products of what is permitted, or denied, within a product, with the deciding line."""
         read = self.read(reading)
+        if excluding is not None and not excluding.matches_any_of(product):
+            excluding = None
         takers = read & (self._permits if action is Action.PERMIT else ~self._permits)
         for entry in bits_of(takers & self._index.meeting(product)):
             here = intersect(self._products[entry], product)
@@ -185,11 +187,20 @@ class RuleList:
         """Yield disjoint products of what no line surely matches within a product."""
         yield from self._index.rest_of(product, self._exact)
 
+    def matches_any_of(self, product: Product) -> bool:
+        """Tell whether any line may match a packet of a product; one look at the index."""
+        return bool(self._index.meeting(product))
+
     def reached(self, line: int, *, reading: Reading = Reading.MUST) -> Iterator[Product]:
         """Yield what a line still decides: its packets that no earlier line takes in the reading."""
         for entry in self._entries(line):
             if self.read(reading) >> entry & 1:
                 yield from self._index.rest_of(self._products[entry], self.read(reading) & ((1 << entry) - 1))
+
+    def reachable(self, line: int) -> Iterator[Product]:
+        """Yield what a line decides in some resolution: its packets that no earlier line surely takes."""
+        for entry in self._entries(line):
+            yield from self._index.rest_of(self._products[entry], self._exact & ((1 << entry) - 1))
 
     def shadowed(self, line: int) -> Iterator[Decided]:
         """Yield the packets that a line could match and an earlier line surely takes, with that line."""

@@ -36,8 +36,10 @@ def spans_from(stretches: Iterable[Span]) -> Spans:
 
 def intersect_spans(a: Spans, b: Spans) -> Spans:
     """Give the numbers that are in both; the shorter operand is looked up in the longer one."""
-    if a is b:
+    if a is b or b is ANYWHERE:
         return a
+    if a is ANYWHERE:
+        return b
     if len(a) > len(b):
         a, b = b, a
     found: list[Span] = []

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from itertools import chain
 from typing import TYPE_CHECKING, TypeAlias
 
 from zoneguard.net.spans import spans_meet, spans_within
-from zoneguard.net.universe import bits_of, mask_of
+from zoneguard.net.universe import bits_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from zoneguard.net.spans import Spans
     from zoneguard.net.universe import ServiceSet
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 Entries: TypeAlias = int  # bit i: entry i of one rule list
 
 CACHED_BYTES = 32 << 20  # of answers kept by one field; 10,000 entries: 13,000 answers
+FEW = 4  # bits that are turned one by one
 DIRECT = 8  # entries looked at one by one before the index is asked; 8 and 16 are alike, 4 is 20 % slower
 
 
@@ -47,17 +49,19 @@ class AddressField:
         self._begin_tree = _union_tree(self._begins, self._step)
         self._end_tree = _union_tree(self._ends, self._step)
         self._known: dict[Spans, tuple[Entries, Entries]] = {}
+        self._between: dict[int, Entries] = {}
         self._room = CACHED_BYTES // (len(fields) // 4 + 64)
 
     def _cover_all(self) -> list[Entries]:
         covers, cover = [], 0
+        pending: list[int] = []
         for at, (begin, end) in enumerate(zip(self._begins, self._ends, strict=True)):
-            for entry in begin:
-                cover ^= 1 << entry
-            for entry in end:
-                cover ^= 1 << entry
+            pending += begin
+            pending += end
             if at % self._step == 0:
+                cover = _toggled(cover, pending)
                 covers.append(cover)
+                pending.clear()
         return covers
 
     def at(self, number: int) -> Entries:
@@ -125,11 +129,16 @@ class AddressField:
 
     def _cover(self, at: int) -> Entries:
         cover = self._covers[at // self._step]
-        for place in range(at - at % self._step + 1, at + 1):
-            for entry in self._begins[place]:
-                cover ^= 1 << entry
-            for entry in self._ends[place]:
-                cover ^= 1 << entry
+        if at % self._step == 0:
+            return cover
+        known = self._between.get(at)
+        if known is not None:
+            return known
+        places = slice(at - at % self._step + 1, at + 1)
+        cover = _toggled(cover, [*chain(*self._begins[places]), *chain(*self._ends[places])])
+        if len(self._between) >= self._room:
+            self._between.clear()
+        self._between[at] = cover
         return cover
 
     def _union(self, tree: list[Entries], leaves: Sequence[Sequence[int]], left: int, right: int) -> Entries:
@@ -169,6 +178,10 @@ class ServiceField:
                 self._by_atom[atom] = self._by_atom.get(atom, 0) | entries
         self._known: dict[ServiceSet, tuple[Entries, Entries]] = {}
         self._room = CACHED_BYTES // (len(fields) // 4 + 64)
+
+    def at(self, atom: int) -> Entries:
+        """Give the entries that hold one atom."""
+        return self._by_atom.get(atom, 0)
 
     def ask(self, services: ServiceSet) -> tuple[Entries, Entries]:
         """Give the entries that meet a service set, and among them those that contain it."""
@@ -243,13 +256,19 @@ def _joined(part: list[tuple[int, int]]) -> Spans:
 
 
 def _union_of(leaves: Sequence[Sequence[int]]) -> Entries:
-    entries = [entry for leaf in leaves for entry in leaf]
-    if len(entries) < 16:
-        found = 0
+    return _toggled(0, {*chain(*leaves)})
+
+
+def _toggled(cover: Entries, entries: Collection[int]) -> Entries:
+    """Turn the bits of entries; by octets when they are many, for each turned alone copies the whole number."""
+    if len(entries) <= FEW:
         for entry in entries:
-            found |= 1 << entry
-        return found
-    return mask_of(entries)
+            cover ^= 1 << entry
+        return cover
+    octets = bytearray((max(entries) >> 3) + 1)
+    for entry in entries:
+        octets[entry >> 3] ^= 1 << (entry & 7)
+    return cover ^ int.from_bytes(octets, "little")
 
 
 def _union_tree(leaves: Sequence[Sequence[int]], step: int) -> list[Entries]:

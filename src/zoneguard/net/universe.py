@@ -44,6 +44,11 @@ class ServiceUniverse:
         self._boxes: dict[ServiceSet, tuple[Service, ...]] = {}
         self._examples: dict[ServiceSet, Point] = {}
         self._rests: dict[tuple[int, int], tuple[Rest, ...]] = {}
+        self._joined: dict[tuple[int, ServiceSet], tuple[Service, ...]] = {}
+        # Of each stretch of protocols: its atoms (first, beyond the last), and the first atom of each cell from there.
+        begins = [cells[0][0] for _, _, cells in self._cuts.by_protocol]
+        self._stretches = list(zip(begins, [*begins[1:], len(self.atoms)], strict=True))
+        self._bases = [[base - cells[0][0] for base, _ in cells] for _, _, cells in self._cuts.by_protocol]
         self._odd = [_oddness(atom) for atom in self.atoms]
         self._sums = [_subset_sums(sizes[at : at + 8]) for at in range(0, len(sizes), 8)]
         self.everything: ServiceSet = (1 << len(self.atoms)) - 1
@@ -110,22 +115,39 @@ class ServiceUniverse:
 
     def _joined_ports(self, services: ServiceSet) -> Iterator[Service]:
         """Yield boxes of a set, of one stretch of protocols each, destination ports joined."""
-        for at, (first, starts, cells) in enumerate(self._cuts.by_protocol):
-            more = self._cuts.by_protocol[at + 1 :]
-            protocol = first, more[0][0] - 1 if more else 255
-            runs: dict[Rest, list[int]] = {}
-            for low, high, (base, rests) in zip(starts, [*starts[1:], 65536], cells, strict=True):
-                bits = services >> base & ((1 << len(rests)) - 1)
-                for rest in self._joined_rests(rests, bits) if bits else ():
-                    run = runs.get(rest)
-                    if run is not None and run[1] + 1 == low:
-                        run[1] = high - 1
-                        continue
-                    if run is not None:
-                        yield Service(protocol, rest[0], (run[0], run[1]), *rest[1:])
-                    runs[rest] = [low, high - 1]
-            for rest, run in runs.items():
-                yield Service(protocol, rest[0], (run[0], run[1]), *rest[1:])
+        for at, (first, last) in enumerate(self._stretches):
+            part = services >> first & ((1 << (last - first)) - 1)
+            if part:
+                known = self._joined.get((at, part))
+                if known is None:
+                    known = tuple(self._joined_within(at, part))
+                    if len(self._joined) < COUNTED:
+                        self._joined[at, part] = known
+                yield from known
+
+    def _joined_within(self, at: int, part: ServiceSet) -> Iterator[Service]:
+        """Join the atoms of one stretch of protocols, given as bits from its first atom on; few atoms cost little."""
+        first, starts, cells = self._cuts.by_protocol[at]
+        more = self._cuts.by_protocol[at + 1 :]
+        protocol = first, more[0][0] - 1 if more else 255
+        bases = self._bases[at]
+        runs: dict[Rest, list[int]] = {}
+        while part:
+            place = bisect_right(bases, (part & -part).bit_length() - 1) - 1
+            low, high = starts[place], starts[place + 1] if place + 1 < len(starts) else 65536
+            rests = cells[place][1]
+            bits = part >> bases[place] & ((1 << len(rests)) - 1)
+            part ^= bits << bases[place]
+            for rest in self._joined_rests(rests, bits):
+                run = runs.get(rest)
+                if run is not None and run[1] + 1 == low:
+                    run[1] = high - 1
+                    continue
+                if run is not None:
+                    yield Service(protocol, rest[0], (run[0], run[1]), *rest[1:])
+                runs[rest] = [low, high - 1]
+        for rest, run in runs.items():
+            yield Service(protocol, rest[0], (run[0], run[1]), *rest[1:])
 
     def _joined_rests(self, rests: list[Rest], bits: int) -> tuple[Rest, ...]:
         key = id(rests), bits

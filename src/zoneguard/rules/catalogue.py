@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from zoneguard.findings.finding import SEVERITY_ORDER
@@ -105,8 +104,8 @@ def judge(
     asked = (rule for rule in catalogue if evidence.traffic or not rule.needs_traffic)
     found = ((rule, finding) for rule in asked for finding in rule.check(evidence))
     findings = (
-        waive(replace(finding, clauses=cited[finding.rule]), evidence.policy.waivers, today=evidence.today)
-        for finding in primaries(evidence, found)
+        waive(finding, evidence.policy.waivers, today=evidence.today)
+        for finding in primaries(evidence, found, cited)
     )
     return tuple(sorted(findings, key=_place))
 

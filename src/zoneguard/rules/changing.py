@@ -14,7 +14,7 @@ from zoneguard.net.cover import merged
 from zoneguard.net.product import Product, count, example_of
 from zoneguard.net.rulelist import RuleList
 from zoneguard.policy.regions import allowed_regions, zone_spans
-from zoneguard.rules.permitting import MOST_PASSAGES, SHOWN, Held, universe_of
+from zoneguard.rules.permitting import MOST_PASSAGES, Held, judged, shown, universe_of, widest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -33,8 +33,8 @@ class Changed:
     """Packets from one zone to another that one side permits, by the same lines, and the other does not.
 
     `lines` are those of the side that permits, `others` those that decide the example on the side that does not
-    (empty: its default). `beyond` tells whether any of it lies outside of what the policy allows; the shown
-    products are then of that part.
+    (empty: its default). `beyond` tells whether any of it lies outside of what the policy allows; what is
+    counted and shown is then that part.
     """
 
     device: str
@@ -45,7 +45,7 @@ class Changed:
     sure: bool
     lines: tuple[Line, ...]
     others: tuple[Line, ...]
-    widest: tuple[Shown, ...]
+    widest: Shown
     products: int
     size: int
     example: Probe
@@ -132,7 +132,7 @@ class _Sides:
     ) -> None:
         universe = universe_of([old[1], new[1]], regions)
         self.old, self.new = (Held(policy, spans, regions, *one, universe=universe) for one in (old, new))
-        found = touched(old[1], new[1], universe) if self.old.faces == self.new.faces else None
+        found = touched(self.old.permitter, self.new.permitter) if self.old.faces == self.new.faces else None
         self._touched = (
             None
             if found is None
@@ -156,7 +156,7 @@ class _Sides:
             groups: dict[tuple[object, ...], _Group] = {}
             for one in _passing(having, pair, excluding=surely, among=among):
                 # What perhaps passed before and perhaps does now has not changed.
-                rest = [_judged(one)] if one.sure else list(perhaps.unmatched(_judged(one)))
+                rest = [judged(one)] if one.sure else list(perhaps.unmatched(judged(one)))
                 lines = _lines_of(one)
                 if rest:
                     group = groups.setdefault((*map(id, lines), one.sure), _Group(lines, one.sure, []))
@@ -180,7 +180,7 @@ class _Sides:
             for one in _passing(self.new, pair, excluding=self.new.allowed):
                 lines = _lines_of(one)
                 key = tuple(map(id, lines))
-                rest = None if key in told else next(newly.unmatched(_judged(one)), None)
+                rest = None if key in told else next(newly.unmatched(judged(one)), None)
                 if rest is not None:
                     told.add(key)
                     yield Kept(
@@ -205,7 +205,7 @@ def _passing(
 
 def _as_list(passages: Iterable[Passage], held: Held) -> RuleList:
     """Make a list of what passes, by the source as it came in and the destination as it leaves."""
-    products = merged(map(_judged, passages))
+    products = merged(map(judged, passages))
     return RuleList([rulelist.Line(action=Action.PERMIT, exact=(one,)) for one in products], held.universe)
 
 
@@ -213,19 +213,15 @@ def _lines_of(passage: Passage) -> tuple[Line, ...]:
     return tuple(decision.line for decision in passage.decisions if decision.line is not None)
 
 
-def _judged(passage: Passage) -> Product:
-    return passage.left._replace(source=passage.entered.source)
-
-
 def _changed(
     without: Held, having: Held, zones: tuple[str, str], group: _Group, *, permitted: bool
 ) -> Changed:
     products = merged(group.products)
     beyond = merged(rest for one in products for rest in having.allowed.unmatched(one))
-    shown = sorted(
-        beyond or products, key=lambda one: (-count(one, having.universe), one.source, one.destination)
-    )
-    example = example_of(shown[0], having.universe)
+    told = beyond or products
+    sizes = [count(one, having.universe) for one in told]
+    most = widest(told, sizes)
+    example = example_of(most, having.universe)
     return Changed(
         device=having.ruleset.device,
         orig_zone=zones[0],
@@ -235,9 +231,9 @@ def _changed(
         sure=group.sure,
         lines=group.lines,
         others=_deciding(without, zones, example),
-        widest=tuple(having.shown(one) for one in shown[:SHOWN]),
-        products=len(shown),
-        size=sum(count(one, having.universe) for one in shown),
+        widest=shown(most, having.universe),
+        products=len(told),
+        size=sum(sizes),
         example=example,
     )
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from zoneguard.net.product import Product, count, example_of
 from zoneguard.policy.graph import paths_over_devices
 from zoneguard.policy.regions import allowed_regions, zone_spans
-from zoneguard.rules.permitting import MOST_PASSAGES, Held, universe_of
+from zoneguard.rules.permitting import MOST_PASSAGES, Held, shown, universe_of
 from zoneguard.rules.sight import owed
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def _along(
         resp_zone=resp,
         hops=hops,
         sure=piece.sure,
-        widest=first.shown(product),
+        widest=shown(product, first.universe),
         example=example_of(product, first.universe),
     )
 

@@ -8,6 +8,7 @@ from ipaddress import ip_address
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
+from zoneguard.firewall.matching import covers_names
 from zoneguard.firewall.model import Action, Filter, Line
 from zoneguard.firewall.permit import Passage, Permitter, applies, meets, services_of
 from zoneguard.firewall.trace import trace
@@ -27,13 +28,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from zoneguard.firewall.model import ParseResult, Ruleset
+    from zoneguard.firewall.permit import Place
     from zoneguard.net.spans import Spans
     from zoneguard.policy.model import Device, Policy
     from zoneguard.policy.regions import Region
     from zoneguard.rules.evidence import Conversation
 
 MOST_PASSAGES = 50_000  # of one pair of zones on one device; beyond, sizes are lower bounds
-SHOWN = 3  # products that a finding shows, the widest first
 
 # Packets that open a connection: SYN alone (with or without ECN) for TCP, anything new for the rest. What a
 # device lets back in to a connection that stands is no way of opening one.
@@ -55,13 +56,24 @@ class Crossing:
     translated: tuple[str, ...]  # ids of the translations on the way
     sure: bool  # False: only if something that was not understood turns out so
     unknown: tuple[str, ...]  # what that is
-    widest: tuple[Shown, ...]
+    widest: Product
     products: int
     size: int  # packets: addresses x addresses x (protocol, ports, flags)
     complete: bool  # False: products and size are lower bounds
-    example: Probe
     ingress: str | None
     egress: str | None
+    universe: ServiceUniverse  # of the services of `widest`
+
+    # Made when they are told: of 10,000 lines that each cross many pairs, most are told as a number.
+    @property
+    def shown(self) -> Shown:
+        """Give the widest part as people read it."""
+        return shown(self.widest, self.universe)
+
+    @property
+    def example(self) -> Probe:
+        """Give a packet of the widest part."""
+        return example_of(self.widest, self.universe)
 
 
 class Shown(NamedTuple):
@@ -181,7 +193,7 @@ class Held:
     @cached_property
     def permitter(self) -> Permitter:
         """The ruleset, indexed as far as it was asked."""
-        return Permitter(self.ruleset, self.universe)
+        return Permitter(self.ruleset, self.universe, unreachable=self.covered.keys())
 
     def permission(self) -> Permission:
         placed = {name: zones for name, zones in self.faces.items() if zones}
@@ -197,7 +209,7 @@ class Held:
             crossings=tuple(crossings),
             open_ways=tuple(open_ways),
             lines=tuple(self._lines()),
-            covered=tuple(self._covered()),
+            covered=tuple(self.covered.values()),
             denied_flows=tuple(self._denied_flows()),
             joins=self.joins,
         )
@@ -350,11 +362,8 @@ class Held:
         # The same packets may come by several pairs of interfaces: they count once, by the first.
         first = group[0]
         seen = [one for one, ingress, egress in group if (ingress, egress) == first[1:]]
-        products = merged(one.left._replace(source=one.entered.source) for one in seen)
+        products = merged(judged(one) for one in seen)
         sizes = [count(product, self.universe) for product in products]
-        widest = sorted(
-            range(len(products)), key=lambda at: (-sizes[at], products[at].source, products[at].destination)
-        )
         lines = tuple(decision.line for decision in first[0].decisions if decision.line is not None)
         unknown = (
             ()
@@ -368,17 +377,14 @@ class Held:
             translated=tuple(dict.fromkeys(one.id for passage in seen for one in passage.translations)),
             sure=first[0].sure,
             unknown=unknown,
-            widest=tuple(self.shown(products[at]) for at in widest[:SHOWN]),
+            widest=widest(products, sizes),
             products=len(products),
             size=sum(sizes),
             complete=complete,
-            example=example_of(products[widest[0]], self.universe),
             ingress=first[1],
             egress=first[2],
+            universe=self.universe,
         )
-
-    def shown(self, product: Product) -> Shown:
-        return Shown(product.source, product.destination, tuple(self.universe.boxes(product.services)))
 
     def is_placed(self, zone: str) -> bool:
         return any(zone in zones for zones in self.faces.values())
@@ -412,10 +418,12 @@ class Held:
                 if met:
                     yield PairLine(line, met)
 
-    def _covered(self) -> Iterator[Covered]:
-        """Yield unreachable lines; only lines on at least the same interfaces cover one."""
+    @cached_property
+    def covered(self) -> Mapping[Place, Covered]:
+        """Unreachable lines by their place; only lines on at least the same interfaces cover one."""
         # Of all packets, not only of those that open a connection.
         permitter = Permitter(self.ruleset, ServiceUniverse(services_of([self.ruleset])))
+        found: dict[Place, Covered] = {}
         for at, step in enumerate(self.ruleset.steps):
             if not isinstance(step, Filter):
                 continue
@@ -423,13 +431,15 @@ class Held:
                 chosen = tuple(
                     number
                     for number, line in enumerate(step.lines)
-                    if _covers(line.match.ingress, key[0]) and _covers(line.match.egress, key[1])
+                    if covers_names(line.match.ingress, key[0]) and covers_names(line.match.egress, key[1])
                 )
                 rules, lines = permitter.indexed(at, None if len(chosen) == len(step.lines) else chosen)
                 for one in rules.unreachable():
                     line = lines[one.line]
                     if line.enabled and not line.implicit and (line.match.ingress, line.match.egress) == key:
-                        yield Covered(step.name, line, tuple(lines[by] for by in one.covered_by))
+                        by = tuple(lines[number] for number in one.covered_by)
+                        found[at, chosen[one.line]] = Covered(step.name, line, by)
+        return found
 
     def _denied_flows(self) -> Iterator[str]:
         for region, flow in zip(self.regions, self.policy.flows, strict=True):
@@ -446,6 +456,25 @@ class Held:
                 yield flow.id
 
 
+def judged(passage: Passage) -> Product:
+    """Give what the policy is asked of a passage: the source as it came in, the destination as it leaves."""
+    if passage.left is passage.entered:
+        return passage.left
+    return passage.left._replace(source=passage.entered.source)
+
+
+def widest(products: Sequence[Product], sizes: Sequence[int]) -> Product:
+    """Give the product of the most packets; of equal ones that of the lowest addresses."""
+    most = max(sizes)
+    among = [product for product, size in zip(products, sizes, strict=True) if size == most]
+    return among[0] if len(among) == 1 else min(among, key=lambda one: (one.source, one.destination))
+
+
+def shown(product: Product, universe: ServiceUniverse) -> Shown:
+    """Put a product as people read it."""
+    return Shown(product.source, product.destination, universe.boxes(product.services))
+
+
 def _is_unwritten(passage: Passage) -> bool:
     return all(
         decision.line.implicit if decision.line is not None else not decision.filter.default_places
@@ -455,10 +484,6 @@ def _is_unwritten(passage: Passage) -> bool:
 
 def _deciders(passage: Passage) -> str:
     return ", ".join(one.line.id if one.line else one.filter.name for one in passage.decisions)
-
-
-def _covers(wide: frozenset[str] | None, narrow: frozenset[str] | None) -> bool:
-    return wide is None or (narrow is not None and narrow <= wide)
 
 
 def _mentioned(ruleset: Ruleset) -> Iterator[str]:

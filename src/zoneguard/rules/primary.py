@@ -10,9 +10,9 @@ from zoneguard.rules.sight import carriers, is_breach, is_tunnel_service, is_tun
 from zoneguard.rules.telling import fingerprint, merge, with_counts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
-    from zoneguard.findings.finding import Finding
+    from zoneguard.findings.finding import Clause, Finding
     from zoneguard.policy.model import Policy
     from zoneguard.rules.base import Rule
     from zoneguard.rules.evidence import Evidence
@@ -24,9 +24,12 @@ _SERVICES = "ZG-G"
 _AFTER_DIVISION = 85
 
 
-def primaries(evidence: Evidence, found: Iterable[tuple[Rule, Finding]]) -> Iterator[Finding]:
+def primaries(
+    evidence: Evidence, found: Iterable[tuple[Rule, Finding]], cited: Mapping[str, tuple[Clause, ...]]
+) -> Iterator[Finding]:
     """Give one finding for each subject, with the rules that also hold, merged where they say the same.
 
+    `cited` are the clauses of each rule by its id.
     Findings speak of the same conversation when ends, service, state and first packet are the same.
     What carried a forbidden inner conversation is told together with it, not a second time.
     """
@@ -38,7 +41,7 @@ def primaries(evidence: Evidence, found: Iterable[tuple[Rule, Finding]]) -> Iter
             subjects.setdefault(_subject(finding), []).append((order, finding))
     alike: dict[str, list[Finding]] = {}
     for group in subjects.values():
-        finding = _speaker(group)
+        finding = _speaker(group, cited)
         alike.setdefault(finding.fingerprint, []).append(finding)
     for same in alike.values():
         yield with_counts(merge(same))
@@ -64,7 +67,7 @@ def _subject(finding: Finding) -> object:
     return finding.orig, finding.resp, finding.service, finding.state, finding.locators[0]
 
 
-def _speaker(group: list[tuple[int, Finding]]) -> Finding:
+def _speaker(group: list[tuple[int, Finding]], cited: Mapping[str, tuple[Clause, ...]]) -> Finding:
     """Let the most specific finding speak; it is as grave as the gravest that says as much."""
     ranked = [finding for _, finding in sorted(group, key=lambda one: (one[0], one[1].rule))]
     first = ranked[0]
@@ -72,5 +75,10 @@ def _speaker(group: list[tuple[int, Finding]]) -> Finding:
     grave = min(
         (finding.severity for finding in ranked if finding.verdict is first.verdict), key=SEVERITY_ORDER.index
     )
-    finding = replace(first, related=tuple(sorted(hanging - {first.rule})), severity=grave)
-    return replace(finding, fingerprint=fingerprint(finding))
+    return replace(
+        first,
+        related=tuple(sorted(hanging - {first.rule})),
+        severity=grave,
+        clauses=cited[first.rule],
+        fingerprint=fingerprint(first),
+    )

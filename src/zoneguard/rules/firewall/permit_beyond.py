@@ -21,7 +21,7 @@ from zoneguard.rules.telling import graver, zone_name
 from zoneguard.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from zoneguard.findings.finding import Finding
     from zoneguard.firewall.model import Line
@@ -34,7 +34,10 @@ _PAIRS = 3  # pairs of zones that one line's findings tell apart
 
 def check(evidence: Evidence) -> Iterator[Finding]:
     """Yield, for each line, the pairs of zones that it joins beyond the policy; many pairs in one finding."""
+    policy = evidence.policy
     for permission in evidence.permissions:
+        pairs = {(one.orig_zone, one.resp_zone) for one in permission.crossings}
+        grave = {pair: _severity(policy, *pair) for pair in pairs}  # not anew for each of many lines
         by_line: dict[tuple[object, ...], list[Crossing]] = {}
         for crossing in permission.crossings:
             key = (*(id(line) for line in crossing.lines), crossing.sure)
@@ -42,15 +45,22 @@ def check(evidence: Evidence) -> Iterator[Finding]:
         for same in by_line.values():
             if len(same) <= _PAIRS:
                 for crossing in same:
-                    yield _tell(evidence.policy, permission, [crossing])
+                    yield _tell(policy, permission, [crossing], grave)
             else:
-                yield _tell(evidence.policy, permission, same)
+                yield _tell(policy, permission, same, grave)
 
 
-def _tell(policy: Policy, permission: Permission, crossings: Sequence[Crossing]) -> Finding:
-    first = min(crossings, key=lambda one: (SEVERITY_ORDER.index(_severity(policy, one)), -one.size))
+def _tell(
+    policy: Policy,
+    permission: Permission,
+    crossings: Sequence[Crossing],
+    grave: Mapping[tuple[str, str], Severity],
+) -> Finding:
+    first = min(
+        crossings, key=lambda one: (SEVERITY_ORDER.index(grave[one.orig_zone, one.resp_zone]), -one.size)
+    )
     orig, resp = zone_name(policy, first.orig_zone), zone_name(policy, first.resp_zone)
-    shown = first.widest[0]
+    shown = first.shown
     source, destination = spans_words(shown.source), spans_words(shown.destination)
     service = services_words(shown.services)
     where = ", ".join(dict.fromkeys(line_words(line) for line in first.lines))
@@ -92,7 +102,7 @@ def _tell(policy: Policy, permission: Permission, crossings: Sequence[Crossing])
         Text(ja=ja, en=en),
         lines=first.lines,
         verdict=Verdict.VIOLATED if first.sure else Verdict.UNVERIFIABLE,
-        severity=_severity(policy, first),
+        severity=grave[first.orig_zone, first.resp_zone],
         zones=(first.orig_zone, first.resp_zone),
         service=service.en if not service.en.startswith("any") and "," not in service.en else None,
         related=("ZG-H01",) if any(_is_wide(line) for line in first.lines) else (),
@@ -105,11 +115,11 @@ def _is_wide(line: Line) -> bool:
     )
 
 
-def _severity(policy: Policy, crossing: Crossing) -> Severity:
-    principle = owed(policy, crossing.orig_zone, crossing.resp_zone)
+def _severity(policy: Policy, orig: str, resp: str) -> Severity:
+    principle = owed(policy, orig, resp)
     severity = Severity.HIGH if principle is not None else Severity.MEDIUM
     if principle is Principle.ISOLATION:
-        return graver(policy, severity, crossing.orig_zone, crossing.resp_zone)
+        return graver(policy, severity, orig, resp)
     return severity
 
 

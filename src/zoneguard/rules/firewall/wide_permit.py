@@ -32,9 +32,11 @@ def check(evidence: Evidence) -> Iterator[Finding]:
     policy = evidence.policy
     for permission in evidence.permissions:
         told = {id(line) for crossing in permission.crossings for line in crossing.lines}
-        unreachable = {id(one.line) for one in permission.covered}
+        told |= {id(one.line) for one in permission.covered}
         for one in permission.lines:
             line = one.line
+            if id(line) in told:
+                continue
             # Towards the public Internet alone any public address is what a declared flow means.
             inside = [{pair[side] for pair in one.pairs} != {PUBLIC} for side in (0, 1)]
             wide = [
@@ -46,7 +48,7 @@ def check(evidence: Evidence) -> Iterator[Finding]:
                 ),
                 *((Text(ja="サービス", en="service"),) if is_any_service(line.match.services) else ()),
             ]
-            if not wide or id(line) in told | unreachable:
+            if not wide:
                 continue
             orig, resp = one.pairs[0]
             match = line.match

@@ -7,7 +7,7 @@ Each field is a stretch of numbers; a comparison is a set of them, and what the 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import lru_cache, partial
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -57,6 +57,18 @@ class Scope:
     sets: dict[str, dict[str, Any]]
     tracked: bool | None = True  # None: by the priority of the chain it cannot be told
     cache: dict[str, Union] = field(default_factory=dict)
+    compared: dict[int, tuple[Any, Union]] = field(
+        default_factory=dict
+    )  # by identity: a text shares what is equal
+
+
+def compared(scope: Scope, match: dict[str, Any]) -> Union:
+    """Give the packets for which a match statement holds."""
+    known = scope.compared.get(id(match))
+    if known is None:
+        known = match, condition(scope, match["op"], match["left"], match["right"])
+        scope.compared[id(match)] = known  # the statement is kept, so that its identity stays its own
+    return known[1]
 
 
 def condition(scope: Scope, operator: str, left: Any, right: Any) -> Union:  # noqa: ANN401 - any JSON
@@ -167,7 +179,7 @@ def _number(asked: Field, element: Any) -> Spans:  # noqa: ANN401 - any JSON
 
 def _plain(asked: Field, value: Any) -> int:  # noqa: ANN401 - any JSON
     if asked.address and isinstance(value, str):
-        number = number_of(ip_address(value))
+        number = _address(value)
     elif isinstance(value, str):
         number = asked.names[value] if value in asked.names else int(value, 0)
     elif isinstance(value, bool) or not isinstance(value, int):
@@ -177,6 +189,11 @@ def _plain(asked: Field, value: Any) -> int:  # noqa: ANN401 - any JSON
     if not asked.first <= number <= asked.last:
         raise NotKnownError(value)
     return number
+
+
+@lru_cache(maxsize=1 << 16)
+def _address(text: str) -> int:
+    return number_of(ip_address(text))
 
 
 def _bits(asked: Field, value: Any) -> int:  # noqa: ANN401 - any JSON

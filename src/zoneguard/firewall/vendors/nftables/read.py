@@ -186,6 +186,7 @@ def _devices(item: Item) -> tuple[str, ...]:
 def _names(tables: dict[tuple[str, str], _Table], host: Host) -> Names:
     """Collect the interfaces that rules, sets of names and devices of chains speak of."""
     names = Names()
+    asked: set[int] = set()  # statements by identity: a text shares those that are equal
     for table in tables.values():
         for item in table.chains.values():
             names.known.update(_devices(item))
@@ -195,17 +196,18 @@ def _names(tables: dict[tuple[str, str], _Table], host: Host) -> Names:
                 _collect(names, data.get("elem", ()))
         for rules in table.rules.values():
             for item in rules:
-                _collect_asked(names, item.data.get("expr"))
+                _collect_asked(names, item.data.get("expr"), asked)
     if host.networks:
         names.known.update(host.networks)
         names.complete = True
     return names
 
 
-def _collect_asked(names: Names, statements: Any) -> None:  # noqa: ANN401 - any JSON
+def _collect_asked(names: Names, statements: Any, asked: set[int]) -> None:  # noqa: ANN401 - any JSON
     for statement in statements if isinstance(statements, list) else ():
-        if not isinstance(statement, dict):
+        if not isinstance(statement, dict) or id(statement) in asked:
             continue
+        asked.add(id(statement))
         match, vmap = statement.get("match"), statement.get("vmap")
         if isinstance(match, dict) and "if" in str(match.get("left"))[:400]:
             _collect(names, match.get("right"), match.get("left"))

@@ -13,6 +13,7 @@ from zoneguard.firewall.netfilter import NO_NAT, SOME_V4, SOME_V6, Nat, services
 from zoneguard.firewall.vendors.nftables.match import (
     NotKnownError,
     Scope,
+    compared,
     condition,
     elements_of,
     joined,
@@ -119,7 +120,7 @@ def _take(building: _Building, kind: str, value: Any) -> None:  # noqa: ANN401 -
         building.emit(outcome)
         building.over = outcome.way is not Way.LOG
     elif kind == "match":
-        building.narrow(condition(building.scope, value["op"], value["left"], value["right"]))
+        building.narrow(compared(building.scope, value))
     elif kind == "vmap":
         _verdict_map(building, value["key"], value["data"])
     elif kind in {"dnat", "snat"}:

@@ -25,6 +25,7 @@ _BARE = ("accept", "drop", "return", "continue", "notrack")
 _VERDICTS = (*_BARE[:4], "jump", "goto")
 _TERMINAL = frozenset({*_VERDICTS, "reject", "dnat", "snat", "masquerade", "redirect", "queue", "tproxy"})
 _NAT_FLAGS = frozenset({"random", "fully-random", "persistent"})
+_CARRYING_ON = frozenset({".", ",", "|", "/", "&"})
 _OPERATORS = frozenset({"==", "!=", "<", ">", "<=", ">=", "!"})
 _BITMASKS = ({"ct": {"key": "state"}}, {"payload": {"protocol": "tcp", "field": "flags"}})
 _SET_FIELDS = frozenset({"size", "policy", "gc-interval", "auto-merge", "comment", "counter", "typeof"})
@@ -72,7 +73,24 @@ def _statement(words: Words) -> dict[str, Any]:
     if name in _STATEMENTS:
         words.next()
         return _STATEMENTS[name](words)
-    return _match(words)
+    return _known_match(words)
+
+
+def _known_match(words: Words) -> dict[str, Any]:
+    """Read a comparison; one of three words, as most are, is read once a file and then shared.
+
+    Such a one depends on nothing but its words, as long as the next one does not carry it on.
+    """
+    key, behind = tuple(words.seen[words.at : words.at + 3]), words.peek(3)
+    known = words.matches.get(key) if behind not in _CARRYING_ON else None
+    if known is not None:
+        words.skip(3)
+        return known
+    start = words.at
+    found = _match(words)
+    if words.at == start + 3 and behind not in _CARRYING_ON and key[2] not in {"set", "vmap"}:
+        words.matches[key] = found
+    return found
 
 
 def _match(words: Words) -> dict[str, Any]:

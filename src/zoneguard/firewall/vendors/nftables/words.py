@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Word(NamedTuple):
@@ -14,6 +14,8 @@ class Word(NamedTuple):
 
 
 _END = Word("", 0, quoted=False)
+_ENDS = frozenset({"\n", ";", "}"})
+_FARTHEST = 3  # words ahead that a reader looks at
 
 
 class Words:
@@ -21,9 +23,12 @@ class Words:
 
     def __init__(self, words: list[Word]) -> None:
         self.words = words
+        # What `peek` says, with room behind the end: it is asked ten times a word.
+        self.seen = [f'"{text}' if quoted else text for text, _, quoted in words] + [""] * (_FARTHEST + 1)
         self.at = 0
         self.last_line = 1
         self.nested = 0
+        self.matches: dict[tuple[str, ...], dict[str, Any]] = {}  # comparisons read before, by their words
 
     @property
     def over(self) -> bool:
@@ -37,10 +42,7 @@ class Words:
 
     def peek(self, ahead: int = 0) -> str:
         """Look at a word to come; empty at the end. A quoted word never reads as a keyword or sign."""
-        if self.at + ahead >= len(self.words):
-            return ""
-        word = self.words[self.at + ahead]
-        return f'"{word.text}' if word.quoted else word.text
+        return self.seen[self.at + ahead]
 
     def next(self) -> Word:
         """Take the next word."""
@@ -53,19 +55,19 @@ class Words:
 
     def take(self, text: str) -> bool:
         """Take the next word if it is this one."""
-        if self.peek() == text and not self.over:
-            self.next()
-            return True
-        return False
+        if self.seen[self.at] != text or self.over:
+            return False
+        self.next()
+        return True
 
     def skip_ends(self) -> None:
         """Skip ends of lines, inside of braces."""
-        while self.peek() == "\n":
+        while self.seen[self.at] == "\n":
             self.next()
 
     def ends_statement(self) -> bool:
         """Tell whether a rule ends here; the brace that closes its chain ends it too."""
-        return self.over or self.peek() in {"\n", ";", "}"}
+        return self.seen[self.at] in _ENDS or self.over
 
     def until(self, sign: str) -> list[Word] | None:
         """Take the words of this line up to a sign, and the sign; None (and nothing taken) when it is not there."""
@@ -100,6 +102,11 @@ class Words:
                 depth += (word.text == "{") - (word.text == "}")
             taken.append(word)
         return taken
+
+    def skip(self, count: int) -> None:
+        """Skip words that are there."""
+        self.at += count
+        self.last_line = self.words[self.at - 1].line
 
     def skip_line(self) -> None:
         """Skip to the end of the line."""
