@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from ipaddress import ip_address
 from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from zoneguard.firewall.matching import covers_names
 from zoneguard.firewall.model import Action, Filter, Line
@@ -15,7 +15,7 @@ from zoneguard.firewall.trace import trace
 from zoneguard.net import rulelist
 from zoneguard.net.address import number_of, spans_of
 from zoneguard.net.cover import merged
-from zoneguard.net.product import Probe, Product, count, example_of
+from zoneguard.net.product import Probe, Product, count, example_of, intersect
 from zoneguard.net.rulelist import RuleList
 from zoneguard.net.service import UNUSED_PORT, ConnectionState, Point, Service, intersect_services
 from zoneguard.net.spans import spans_from, spans_meet
@@ -92,6 +92,18 @@ class OpenWay(NamedTuple):
     ingress: str | None
     egress: str | None
     by: str = ""
+
+
+Way: TypeAlias = tuple[str | None, str | None]  # interfaces by which packets come in and leave
+Group: TypeAlias = dict[Way, list[Passage]]  # what passes by the same lines, by each way; never empty
+
+
+class Beyond(NamedTuple):
+    """What passes from one zone to another and is not allowed, lines by lines; `opened` also by no line at all."""
+
+    groups: tuple[Group, ...]
+    opened: OpenWay | None
+    complete: bool
 
 
 class Covered(NamedTuple):
@@ -221,10 +233,13 @@ class Held:
         interfaces = {one.name: one for one in self.ruleset.interfaces if one.enabled}
         names = list(dict.fromkeys([*interfaces, *_mentioned(self.ruleset)]))
         known = {one.zone for one in interfaces.values()}
-        if not any(
-            self._called(name) for name in names
-        ):  # else the lines name zones, not the declared interfaces
-            names += [name for name in declared if name not in known and name not in names]
+        # Where lines name the zones themselves, a declared interface stands for a zone that none of them names.
+        called = {self._called(name) for name in names}
+        names += [
+            name
+            for name, zone in declared.items()
+            if name not in known and name not in names and zone not in called
+        ]
         faces: dict[str, tuple[str, ...]] = {}
         for name in names:
             interface = interfaces.get(name)
@@ -299,18 +314,28 @@ class Held:
 
     def asked(self, orig: str, resp: str) -> Product:
         """Give the packets of a pair as they come in: to the zone itself, or to what is translated into it."""
-        destination = list(self.spans[resp])
-        for step in self.ruleset.steps:
-            if not isinstance(step, Filter):
-                destination += [
-                    span
-                    for one in step.translations
-                    if one.destination is not None
-                    and one.destination.address is not None
-                    and spans_meet((one.destination.address,), self.spans[resp])
-                    for span in one.match.destination
-                ]
-        return Product(self.spans[orig], spans_from(destination), self.universe.everything)
+        destination = self._translated_into(self.spans[resp])
+        return Product(self.spans[orig], destination, self.universe.everything)
+
+    def _translated_into(self, destination: Spans) -> Spans:
+        """Add to destinations as they leave what any translation, the last first, makes of others."""
+        for step in reversed(self.ruleset.steps):
+            if isinstance(step, Filter):
+                continue
+            destination = spans_from(
+                (
+                    *destination,
+                    *(
+                        span
+                        for one in step.translations
+                        if one.destination is not None
+                        and one.destination.address is not None
+                        and spans_meet((one.destination.address,), destination)
+                        for span in one.match.destination
+                    ),
+                )
+            )
+        return destination
 
     def passing(
         self,
@@ -328,63 +353,99 @@ class Held:
             yield from self.permitter.passages(asked, *way, towards=self.spans[pair[1]], excluding=excluding)
 
     def _judged(self) -> tuple[list[Crossing], list[OpenWay]]:
-        """Judge each pair of zones in one walk: what written lines let pass beyond the policy, and open ways."""
+        """Judge each pair of zones in one walk: what lines let pass beyond the policy, and open ways."""
         crossings: list[Crossing] = []
         open_ways: list[OpenWay] = []
         for pair in self.pairs():
-            groups: dict[tuple[object, ...], list[tuple[Passage, str | None, str | None]]] = {}
-            complete = True
-            opened: OpenWay | None = None
-            for way in self.ways(*pair):
-                if not self.permitter.filters(*way):
-                    opened = opened or OpenWay(*pair, *way)
-                    continue
-                passages = self.passing(pair, way, excluding=self.allowed)
-                for number, one in enumerate(islice(passages, MOST_PASSAGES + 1)):
-                    complete = complete and number < MOST_PASSAGES
-                    if _is_unwritten(one):
-                        if one.sure:
-                            opened = opened or OpenWay(*pair, *way, _deciders(one))
-                        continue
-                    decisions = tuple(
-                        (decision.filter.name, decision.line.id if decision.line else None)
-                        for decision in one.decisions
-                    )
-                    groups.setdefault((decisions, one.sure), []).append((one, *way))
-            crossings += [self._crossing(*pair, group, complete=complete) for group in groups.values()]
-            if opened is not None and self.ruleset.forwards and all(map(self.is_placed, pair)):
-                open_ways.append(opened)
+            found = self.beyond(pair)
+            crossings += [self._crossing(pair, group, complete=found.complete) for group in found.groups]
+            if found.opened is not None:
+                open_ways.append(found.opened)
         return crossings, open_ways
 
-    def _crossing(
-        self, orig: str, resp: str, group: list[tuple[Passage, str | None, str | None]], *, complete: bool
-    ) -> Crossing:
-        # The same packets may come by several pairs of interfaces: they count once, by the first.
-        first = group[0]
-        seen = [one for one, ingress, egress in group if (ingress, egress) == first[1:]]
-        products = merged(judged(one) for one in seen)
-        sizes = [count(product, self.universe) for product in products]
-        lines = tuple(decision.line for decision in first[0].decisions if decision.line is not None)
-        unknown = (
-            ()
-            if first[0].sure
-            else tuple(dict.fromkeys(word for line in lines for word in line.match.unknown))
-        )
+    def beyond(self, pair: tuple[str, str]) -> Beyond:
+        """Give what passes from one zone to another and the policy does not allow."""
+        written: dict[tuple[object, ...], Group] = {}
+        doubtful: dict[
+            tuple[object, ...], Group
+        ] = {}  # by no written line, if something unknown turns out so
+        complete = True
+        opened: OpenWay | None = None
+        for way in self.ways(*pair):
+            if not self.permitter.filters(*way):
+                opened = opened or OpenWay(*pair, *way)
+                continue
+            passages = self.passing(pair, way, excluding=self.allowed)
+            for number, one in enumerate(islice(passages, MOST_PASSAGES + 1)):
+                complete = complete and number < MOST_PASSAGES
+                unwritten = _is_unwritten(one)
+                if unwritten and one.sure:
+                    opened = opened or OpenWay(*pair, *way, _deciders(one))
+                    continue
+                decisions = tuple(
+                    (decision.filter.name, decision.line.id if decision.line else None)
+                    for decision in one.decisions
+                )
+                groups = doubtful if unwritten else written
+                groups.setdefault((decisions, one.sure), {}).setdefault(way, []).append(one)
+        if opened is not None and not (self.ruleset.forwards and all(map(self.is_placed, pair))):
+            opened = None
+        groups = written if opened is not None else written | doubtful
+        return Beyond(tuple(groups.values()), opened, complete)
+
+    def _crossing(self, pair: tuple[str, str], group: Group, *, complete: bool) -> Crossing:
+        parts = list(self.parts(group))
+        sizes = [count(product, self.universe) for product, _ in parts]
+        most = widest([product for product, _ in parts], sizes)
+        way = next(way for product, way in parts if product is most)
+        first = group[way][0]
+        lines = tuple(decision.line for decision in first.decisions if decision.line is not None)
         return Crossing(
-            orig_zone=orig,
-            resp_zone=resp,
+            orig_zone=pair[0],
+            resp_zone=pair[1],
             lines=lines,
-            translated=tuple(dict.fromkeys(one.id for passage in seen for one in passage.translations)),
-            sure=first[0].sure,
-            unknown=unknown,
-            widest=widest(products, sizes),
-            products=len(products),
+            translated=tuple(
+                dict.fromkeys(one.id for held in group.values() for each in held for one in each.translations)
+            ),
+            sure=first.sure,
+            unknown=() if first.sure else self._unknown(first, way),
+            widest=most,
+            products=len(parts),
             size=sum(sizes),
             complete=complete,
-            ingress=first[1],
-            egress=first[2],
+            ingress=way[0],
+            egress=way[1],
             universe=self.universe,
         )
+
+    def parts(self, group: Group) -> Iterator[tuple[Product, Way]]:
+        """Yield disjoint products of what passes by the same lines, each with interfaces by which it does.
+
+        The same packets may come by several pairs of interfaces: they count once, by the first.
+        """
+        told: list[Product] = []
+        known: set[tuple[Product, ...]] = set()
+        for way, passages in group.items():
+            products = tuple(map(judged, passages))
+            if products in known:
+                continue
+            before = RuleList(
+                [rulelist.Line(action=Action.PERMIT, exact=(one,)) for one in told], self.universe
+            )
+            fresh = merged(rest for one in merged(products) for rest in before.unmatched(one))
+            known.add(products)
+            told += fresh
+            yield from ((product, way) for product in fresh)
+
+    def _unknown(self, passage: Passage, way: Way) -> tuple[str, ...]:
+        """Name what was not understood and decides: of the lines that permit, and of those that may take it before."""
+        found = trace(self.ruleset, example_of(passage.entered, self.universe), *way)
+        matches = [
+            *(decision.line.match for decision in passage.decisions if decision.line is not None),
+            *(line.match for step in found.steps for line in step.doubtful),
+            *(one.match for one in passage.translations),
+        ]
+        return tuple(dict.fromkeys(word for one in matches for word in one.unknown))
 
     def is_placed(self, zone: str) -> bool:
         return any(zone in zones for zones in self.faces.values())
@@ -446,14 +507,21 @@ class Held:
             orig, resp = flow.source.zone, flow.destination.zone
             if not (self.is_placed(orig) and self.is_placed(resp)) or orig == resp:
                 continue
-            product = Product(region.source, region.destination, self.universe.set_of(*region.services))
+            flow_set = Product(region.source, region.destination, self.universe.set_of(*region.services))
             ways = tuple(self.ways(orig, resp))
-            if (
-                product
-                and ways
-                and not any(next(self.permitter.passages(product, *way), None) is not None for way in ways)
-            ):
+            if flow_set and ways and not any(self._passes_any(flow_set, way) for way in ways):
                 yield flow.id
+
+    def _passes_any(self, allowed: Product, way: Way) -> bool:
+        """Tell whether any of the packets passes, as it is or, to where it leaves, translated."""
+        # Ports may be translated too.
+        asked = Product(allowed.source, self._translated_into(allowed.destination), self.universe.everything)
+        if asked.destination == allowed.destination:
+            asked = allowed
+        return any(
+            intersect(judged(one), allowed)
+            for one in self.permitter.passages(asked, *way, towards=allowed.destination)
+        )
 
 
 def judged(passage: Passage) -> Product:

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from ipaddress import ip_network
 
 from tests.rules.building import IN, LG, SCREEN, city, evidence, talk
 from zoneguard.findings.finding import Severity, Verdict
+from zoneguard.firewall.model import Action, Filter, Interface, Line, Match, ParseResult, Ruleset
 from zoneguard.firewall.parse import parse
 from zoneguard.net.flow import State
 from zoneguard.policy.model import Device
@@ -117,6 +119,18 @@ def test_with_an_export_alone_no_rule_about_traffic_speaks():
     assert judged(ALLOWED) == ()
 
 
+def test_a_row_for_any_zone_reaches_zones_that_no_row_names():
+    row = "lgwan,172.16.20.5,any,192.168.20.7,TCP,1433,許可,○,帳票"
+    assert crossed(permission(row)) == {("lgwan", "internet")}
+    device = Device(id="fw", format="csv", interfaces=(("port1", "lgwan"), ("port2", "internet")))
+    (one,) = permission(row, policy=replace(city(SCREEN), devices=(device,))).crossings
+    assert (one.ingress, one.egress) == ("lgwan", "port2")
+
+
+def test_what_may_pass_within_a_declared_flow_is_no_finding():
+    assert permission("lgwan,srv-group,internet,192.168.20.7,TCP,3389,許可,○,画面").crossings == ()
+
+
 NFT = "table inet filter {\n chain forward {\n  type filter hook forward priority filter; policy drop;\n%s }\n}\n"
 
 
@@ -172,3 +186,40 @@ def test_a_line_for_answers_of_tcp_that_lets_a_connection_be_opened_is_beyond_th
 
     assert back("")
     assert not back(" established")
+
+
+def test_what_only_another_pair_of_interfaces_lets_pass_belongs_to_the_crossing_too():
+    faces = (("lan0", "lgwan"), ("lan1", "lgwan"), ("wan", "internet"))
+    policy = replace(city(), devices=(Device(id="fw", format="nftables", interfaces=faces),))
+    way_out = 'oifname "wan" ip version 4 accept'
+
+    def size(*rules):
+        found = nft(*rules, policy=policy).crossings
+        return sum(one.size for one in found if (one.orig_zone, one.resp_zone) == ("lgwan", "internet"))
+
+    assert size('iifname "lan0" tcp dport 1433 drop', way_out) == size(way_out) > 0
+
+
+def test_a_default_nobody_wrote_that_something_not_understood_may_stop_is_never_clean():
+    """The device's own default permits; the only line before it denies perhaps."""
+    line = Line(
+        id="10", action=Action.DENY, match=Match(unknown=("user-group staff",)), places=(), implicit=False
+    )
+    networks = {"lan": "172.16.20.0/22", "wan": "192.168.20.0/22"}
+    ruleset = Ruleset(
+        device="fw",
+        format="model",
+        steps=(Filter(name="users", lines=(line,), default=Action.PERMIT),),
+        interfaces=tuple(
+            Interface(name=name, networks=(ip_network(network),)) for name, network in networks.items()
+        ),
+    )
+    result = ParseResult(file="fw.conf", format="model", rulesets=(ruleset,), states=())
+    policy = city()
+    found = permissions(policy, [result])
+    told = {(one.orig_zone, one.resp_zone, one.sure, one.unknown) for one in found[0].crossings}
+    assert ("lgwan", "internet", False, ("user-group staff",)) in told
+    seen = replace(evidence(policy=policy), permissions=found, traffic=False)
+    unverifiable = [one for one in judge(seen) if one.rule == "ZG-H02"]
+    assert {one.verdict for one in unverifiable} == {Verdict.UNVERIFIABLE}
+    assert "user-group staff" in unverifiable[0].message.ja
