@@ -6,7 +6,9 @@ entry whose condition is not understood both ways are taken.
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from datetime import date
 from ipaddress import ip_address, ip_network
 
 from tests import policies
@@ -179,7 +181,8 @@ def passes(ruleset, probe, ways):
 def ways(faces, orig, resp):
     for ingress in faces[orig]:
         for egress in faces[resp]:
-            if ingress != egress:
+            # A pattern stands for several interfaces, and so does no name at all.
+            if ingress != egress or ingress is None or ingress.endswith("*"):
                 yield ingress, egress
 
 
@@ -244,7 +247,7 @@ def nftables(random):
             f"{at}: {names[zone]}: <UP> mtu 1500\n    inet {_first(cidr)} scope global {names[zone]}\n"
             for at, (zone, cidr) in enumerate(ZONES.items(), 1)
         )
-    return parse("fw.nft", text.encode(), format_name="nftables"), names
+    return text, names
 
 
 def _first(cidr):
@@ -290,7 +293,7 @@ def ios(random):
         text += f"ip access-list extended {name}\n"
         text += "".join(f" {_entry(random, wildcard=True)}\n" for _ in range(random.randint(1, 4)))
     text += "time-range NIGHT\n periodic daily 22:00 to 23:00\n"
-    return parse("fw.cfg", text.encode(), format_name="ios"), names
+    return text, names
 
 
 def asa(random):
@@ -315,7 +318,7 @@ def asa(random):
         groups += f"access-group L{at} {where}\n"
     if random.random() < 0.5:
         text += "same-security-traffic permit inter-interface\n"
-    return parse("fw.txt", (text + groups).encode(), format_name="asa"), names
+    return text + groups, names
 
 
 def csv(random):
@@ -338,7 +341,87 @@ def csv(random):
     text = f"# default: {random.choice(('deny', 'permit'))}\n"
     text += "".join(",".join(map(str, row)) + "\n" for row in table)
     names = {zone: zone for zone in ZONES} if zoned else None
-    return parse("fw.csv", text.encode(), format_name="csv"), names
+    return text, names
+
+
+def read(text, kind):
+    return parse("fw", text.encode(), format_name=kind)
+
+
+def edited(random, result):
+    """Edit a ruleset of the model once or twice."""
+    (ruleset,) = result.rulesets
+    for _ in range(random.randint(1, 2)):
+        at = random.randrange(len(ruleset.steps))
+        step = _edited_step(random, ruleset.steps[at])
+        ruleset = replace(ruleset, steps=(*ruleset.steps[:at], *step, *ruleset.steps[at + 1 :]))
+        if not ruleset.steps:
+            ruleset = replace(ruleset, steps=(rulesets.random_filter(random),))
+    chance = random.random()
+    if chance < 0.05:
+        ruleset = replace(ruleset, forwards=not ruleset.forwards)
+    elif chance < 0.1:
+        ruleset = replace(ruleset, interfaces=ruleset.interfaces[1:])
+    return replace(result, rulesets=(ruleset,))
+
+
+def _edited_step(random, step):
+    if random.random() < 0.05:
+        return ()
+    if not isinstance(step, Filter):
+        return (rulesets.random_rewrite(random),) if random.random() < 0.5 else (step,)
+    chance = random.random()
+    lines = list(step.lines)
+    at = random.randrange(len(lines))
+    if chance < 0.1:
+        return (replace(step, default=random.choice(tuple(Action))),)
+    if chance < 0.2:
+        return (replace(step, ingress=rulesets.random_interfaces(random)),)
+    if chance < 0.25:
+        return (step, rulesets.random_filter(random))
+    if chance < 0.4:
+        lines[at] = replace(lines[at], enabled=not lines[at].enabled)
+    elif chance < 0.5:
+        lines[at] = replace(
+            lines[at], log=True, name="renamed", id=f"{lines[at].id}a", expires=date(2026, 3, 31)
+        )
+    elif chance < 0.6:
+        unknown = () if lines[at].match.unknown else ("application",)
+        lines[at] = replace(lines[at], match=replace(lines[at].match, unknown=unknown))
+    elif chance < 0.75:
+        lines.insert(random.randrange(len(lines)), lines.pop(at))
+    elif chance < 0.85:
+        lines.insert(at, rulesets.random_filter(random, unknown=0.2).lines[0])
+    elif len(lines) > 1:
+        del lines[at]
+    return (replace(step, lines=tuple(lines)),)
+
+
+def edited_text(random, text):
+    """Move, repeat or leave out one line, or turn one around."""
+    lines = text.splitlines()
+    ruling = [
+        at
+        for at, line in enumerate(lines)
+        if re.search(r"accept|drop|permit|deny|許可|拒否|access-group", line)
+    ]
+    at = random.choice(ruling or [0])
+    chance = random.random()
+    if chance < 0.3:
+        del lines[at]
+    elif chance < 0.6:
+        lines.insert(random.choice(ruling or [0]), lines.pop(at))
+    elif chance < 0.9:
+        turns = {
+            "accept": "drop",
+            "drop": "accept",
+            "permit": "deny",
+            "deny": "permit",
+            "許可": "拒否",
+            "拒否": "許可",
+        }
+        lines[at] = re.sub("|".join(turns), lambda found: turns[found[0]], lines[at])
+    return "\n".join(lines) + "\n"
 
 
 def device(names, result):

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from zoneguard.firewall.model import Line, ParseResult
     from zoneguard.net.product import Probe
+    from zoneguard.net.spans import Spans
     from zoneguard.policy.model import Policy
     from zoneguard.rules.permitting import Shown
 
@@ -50,10 +51,11 @@ class PathCrossing:
 
 
 class _Piece(NamedTuple):
-    source: tuple[tuple[int, int], ...]  # as it came in
+    source: Spans  # as it came in to the first device
     now: Product
     lines: tuple[tuple[Line, ...], ...]
     sure: bool
+    translated: bool  # then what later devices make of the source no longer narrows it
 
 
 def path_crossings(policy: Policy, results: Sequence[ParseResult]) -> Iterator[PathCrossing]:
@@ -84,15 +86,20 @@ def _along(
     held: dict[str, Held], path: tuple[tuple[str, str, str], ...], orig: str, resp: str
 ) -> PathCrossing | None:
     first = held[path[0][0]]
-    start = first.asked(orig, resp)
-    pieces = [_Piece(start.source, start, (), sure=True)]
+    destination = first.spans[resp]
+    for device, _, _ in reversed(path):
+        destination = held[device].translated_into(destination)
+    start = Product(first.spans[orig], destination, first.universe.everything)
+    pieces = [_Piece(start.source, start, (), sure=True, translated=False)]
+    # One device that tells answers from what opens a connection lets none of them pass for it.
+    strictest = min((held[device] for device, _, _ in path), key=lambda one: one.takes_replies_for_new)
     for device, before, behind in path:
         pieces = list(_past(held[device], before, behind, pieces))
         pieces = sorted(pieces, key=lambda one: -count(one.now, first.universe))[:MOST_PIECES]
     beyond = [
         (rest, piece)
         for piece in pieces
-        for rest in first.allowed.unmatched(piece.now._replace(source=piece.source))
+        for rest in strictest.allowed.unmatched(piece.now._replace(source=piece.source))
         if _reaches(first, rest, resp)
     ]
     if not beyond:
@@ -117,9 +124,10 @@ def _past(held: Held, before: str, behind: str, pieces: list[_Piece]) -> Iterato
         for way in held.ways(before, behind):
             for one in islice(held.permitter.passages(piece.now, *way), MOST_PASSAGES):
                 lines = tuple(decision.line for decision in one.decisions if decision.line is not None)
-                source = piece.source if one.translations else one.entered.source
+                source = piece.source if piece.translated else one.entered.source
                 sure = piece.sure and one.sure and not one.translations
-                yield _Piece(source, one.left, (*piece.lines, lines), sure=sure)
+                translated = piece.translated or bool(one.translations)
+                yield _Piece(source, one.left, (*piece.lines, lines), sure=sure, translated=translated)
 
 
 def _reaches(held: Held, product: Product, zone: str) -> bool:

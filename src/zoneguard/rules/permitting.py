@@ -300,9 +300,14 @@ class Held:
     # --- what is permitted ------------------------------------------------------------------------------
 
     @cached_property
+    def takes_replies_for_new(self) -> bool:
+        """Whether a filter cannot tell answers from what opens a connection."""
+        return _takes_replies_for_new(self.ruleset)
+
+    @cached_property
     def allowed(self) -> RuleList:
         """What may pass; where a filter cannot tell answers from what opens a connection, also the answers to it."""
-        stateless = _takes_replies_for_new(self.ruleset)
+        stateless = self.takes_replies_for_new
         entries = []
         for region in self.regions:
             products = [Product(region.source, region.destination, self.universe.set_of(*region.services))]
@@ -314,10 +319,10 @@ class Held:
 
     def asked(self, orig: str, resp: str) -> Product:
         """Give the packets of a pair as they come in: to the zone itself, or to what is translated into it."""
-        destination = self._translated_into(self.spans[resp])
+        destination = self.translated_into(self.spans[resp])
         return Product(self.spans[orig], destination, self.universe.everything)
 
-    def _translated_into(self, destination: Spans) -> Spans:
+    def translated_into(self, destination: Spans) -> Spans:
         """Add to destinations as they leave what any translation, the last first, makes of others."""
         for step in reversed(self.ruleset.steps):
             if isinstance(step, Filter):
@@ -515,7 +520,7 @@ class Held:
     def _passes_any(self, allowed: Product, way: Way) -> bool:
         """Tell whether any of the packets passes, as it is or, to where it leaves, translated."""
         # Ports may be translated too.
-        asked = Product(allowed.source, self._translated_into(allowed.destination), self.universe.everything)
+        asked = Product(allowed.source, self.translated_into(allowed.destination), self.universe.everything)
         if asked.destination == allowed.destination:
             asked = allowed
         return any(

@@ -3,11 +3,24 @@ from __future__ import annotations
 from dataclasses import replace
 from ipaddress import ip_network
 
-from tests.rules.building import IN, LG, SCREEN, city, evidence, talk
+from tests.rules.building import IN, LG, SCREEN, allowed, city, end, evidence, talk
 from zoneguard.findings.finding import Severity, Verdict
-from zoneguard.firewall.model import Action, Filter, Interface, Line, Match, ParseResult, Ruleset
+from zoneguard.firewall.model import (
+    Action,
+    Filter,
+    Interface,
+    Line,
+    Mapping,
+    Match,
+    ParseResult,
+    Rewrite,
+    Ruleset,
+    Translation,
+)
 from zoneguard.firewall.parse import parse
+from zoneguard.net.address import spans_of
 from zoneguard.net.flow import State
+from zoneguard.net.service import Service
 from zoneguard.policy.model import Device
 from zoneguard.rules.catalogue import judge
 from zoneguard.rules.evidence import Decision
@@ -223,3 +236,28 @@ def test_a_default_nobody_wrote_that_something_not_understood_may_stop_is_never_
     unverifiable = [one for one in judge(seen) if one.rule == "ZG-H02"]
     assert {one.verdict for one in unverifiable} == {Verdict.UNVERIFIABLE}
     assert "user-group staff" in unverifiable[0].message.ja
+
+
+def test_a_flow_that_only_a_published_address_carries_is_permitted():
+    """The filter is asked before the translation, and permits the published address alone."""
+    published, server = (spans_of(ip_network(one))[0] for one in ("192.168.10.9/32", "172.16.20.5/32"))
+    asked = Match(destination=(published,), services=(Service(protocol=(6, 6), dport=(8443, 8443)),))
+    publish = Translation(
+        id="vip", match=asked, places=(), destination=Mapping(address=server, port=(443, 443))
+    )
+    line = Line(id="1", action=Action.PERMIT, match=asked, places=())
+    ruleset = Ruleset(
+        device="fw",
+        format="model",
+        steps=(
+            Filter(name="list", lines=(line,), default=Action.DENY),
+            Rewrite(name="nat", translations=(publish,)),
+        ),
+    )
+    result = ParseResult(file="fw.conf", format="model", rulesets=(ruleset,), states=())
+    faces = (("port1", "lgwan"), ("port2", "internet"))
+    flow = allowed("PUBLISHED", end("internet"), end("lgwan", "172.16.20.5/32"), 443)
+    policy = replace(city(flow), devices=(Device(id="fw", format="model", interfaces=faces),))
+    (found,) = permissions(policy, [result])
+    assert found.denied_flows == ()
+    assert found.crossings == ()
