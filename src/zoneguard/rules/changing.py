@@ -174,8 +174,10 @@ class Sides:
                     group.products.extend(rest)
             yield from ((pair, group) for group in groups.values())
 
-    def _touched_of(self, asked: Product) -> list[Product]:
-        return [] if self._touched is None else [one.product for one in self._touched.permitted_within(asked)]
+    def _touched_of(self, asked: Iterable[Product]) -> list[Product]:
+        if self._touched is None:
+            return []
+        return [one.product for each in asked for one in self._touched.permitted_within(each)]
 
     def kept(self) -> Iterator[Kept]:
         """Yield what passes beyond the policy and passed before; call it after `changes`."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from zoneguard.net.product import Product, count, example_of
+from zoneguard.net.product import count, example_of
 from zoneguard.policy.graph import paths_over_devices
 from zoneguard.policy.regions import allowed_regions, zone_spans
 from zoneguard.rules.permitting import MOST_PASSAGES, Held, shown, universe_of
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from zoneguard.firewall.model import Line, ParseResult
-    from zoneguard.net.product import Probe
+    from zoneguard.net.product import Probe, Product
     from zoneguard.net.spans import Spans
     from zoneguard.policy.model import Policy
     from zoneguard.rules.permitting import Shown
@@ -89,8 +89,10 @@ def _along(
     destination = first.spans[resp]
     for device, _, _ in reversed(path):
         destination = held[device].translated_into(destination)
-    start = Product(first.spans[orig], destination, first.universe.everything)
-    pieces = [_Piece(start.source, start, (), sure=True, translated=False)]
+    pieces = [
+        _Piece(start.source, start, (), sure=True, translated=False)
+        for start in first.of_one_family(first.spans[orig], destination)
+    ]
     # One device that tells answers from what opens a connection lets none of them pass for it.
     strictest = min((held[device] for device, _, _ in path), key=lambda one: one.takes_replies_for_new)
     for device, before, behind in path:

@@ -13,12 +13,12 @@ from zoneguard.firewall.model import Action, Filter, Line
 from zoneguard.firewall.permit import Passage, Permitter, applies, meets, services_of
 from zoneguard.firewall.trace import trace
 from zoneguard.net import rulelist
-from zoneguard.net.address import number_of, spans_of
+from zoneguard.net.address import FAMILIES, number_of, spans_of
 from zoneguard.net.cover import merged
 from zoneguard.net.product import Probe, Product, count, example_of, intersect
 from zoneguard.net.rulelist import RuleList
 from zoneguard.net.service import UNUSED_PORT, ConnectionState, Point, Service, intersect_services
-from zoneguard.net.spans import spans_from, spans_meet
+from zoneguard.net.spans import intersect_spans, spans_from, spans_meet
 from zoneguard.net.universe import ServiceUniverse
 from zoneguard.policy.model import PUBLIC
 from zoneguard.policy.regions import allowed_regions, zone_spans
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from zoneguard.firewall.model import ParseResult, Ruleset
     from zoneguard.firewall.permit import Place
     from zoneguard.net.spans import Spans
+    from zoneguard.net.universe import ServiceSet
     from zoneguard.policy.model import Device, Policy
     from zoneguard.policy.regions import Region
     from zoneguard.rules.evidence import Conversation
@@ -53,6 +54,7 @@ class Crossing:
     orig_zone: str
     resp_zone: str
     lines: tuple[Line, ...]  # that permitted, filter by filter; empty where only defaults did
+    defaults: tuple[Filter, ...]  # of which no line decided
     translated: tuple[str, ...]  # ids of the translations on the way
     sure: bool  # False: only if something that was not understood turns out so
     unknown: tuple[str, ...]  # what that is
@@ -317,10 +319,17 @@ class Held:
             entries.append(rulelist.Line(action=Action.PERMIT, exact=tuple(one for one in products if one)))
         return RuleList(entries, self.universe)
 
-    def asked(self, orig: str, resp: str) -> Product:
+    def asked(self, orig: str, resp: str) -> tuple[Product, ...]:
         """Give the packets of a pair as they come in: to the zone itself, or to what is translated into it."""
-        destination = self.translated_into(self.spans[resp])
-        return Product(self.spans[orig], destination, self.universe.everything)
+        return self.of_one_family(self.spans[orig], self.translated_into(self.spans[resp]))
+
+    def of_one_family(self, source: Spans, destination: Spans) -> tuple[Product, ...]:
+        """Give the packets between addresses, IPv4 to IPv4 and IPv6 to IPv6: no packet has one of each."""
+        made = (
+            Product(intersect_spans(source, own), intersect_spans(destination, own), self.universe.everything)
+            for own in FAMILIES
+        )
+        return tuple(product for product in made if product)
 
     def translated_into(self, destination: Spans) -> Spans:
         """Add to destinations as they leave what any translation, the last first, makes of others."""
@@ -354,7 +363,7 @@ class Held:
 
         `among`, disjoint, are the packets as they come in that are asked about; None: all of the pair.
         """
-        for asked in (self.asked(*pair),) if among is None else among:
+        for asked in self.asked(*pair) if among is None else among:
             yield from self.permitter.passages(asked, *way, towards=self.spans[pair[1]], excluding=excluding)
 
     def _judged(self) -> tuple[list[Crossing], list[OpenWay]]:
@@ -409,6 +418,7 @@ class Held:
             orig_zone=pair[0],
             resp_zone=pair[1],
             lines=lines,
+            defaults=tuple(decision.filter for decision in first.decisions if decision.line is None),
             translated=tuple(
                 dict.fromkeys(one.id for held in group.values() for each in held for one in each.translations)
             ),
@@ -512,20 +522,30 @@ class Held:
             orig, resp = flow.source.zone, flow.destination.zone
             if not (self.is_placed(orig) and self.is_placed(resp)) or orig == resp:
                 continue
-            flow_set = Product(region.source, region.destination, self.universe.set_of(*region.services))
             ways = tuple(self.ways(orig, resp))
-            if flow_set and ways and not any(self._passes_any(flow_set, way) for way in ways):
+            services = self.universe.set_of(*region.services)
+            if (
+                services
+                and region.source
+                and region.destination
+                and ways
+                and not any(self._passes_any(region, services, way) for way in ways)
+            ):
                 yield flow.id
 
-    def _passes_any(self, allowed: Product, way: Way) -> bool:
-        """Tell whether any of the packets passes, as it is or, to where it leaves, translated."""
-        # Ports may be translated too.
-        asked = Product(allowed.source, self.translated_into(allowed.destination), self.universe.everything)
-        if asked.destination == allowed.destination:
-            asked = allowed
+    def _passes_any(self, region: Region, services: ServiceSet, way: Way) -> bool:
+        """Tell whether any packet of a flow passes, as it is or translated to where it leaves."""
+        entering = self.translated_into(region.destination)
+        allowed = Product(region.source, region.destination, services)
         return any(
             intersect(judged(one), allowed)
-            for one in self.permitter.passages(asked, *way, towards=allowed.destination)
+            for asked in self.of_one_family(region.source, entering)
+            # Where a destination is translated its port may be, too.
+            for one in self.permitter.passages(
+                asked if entering != region.destination else asked._replace(services=services),
+                *way,
+                towards=region.destination,
+            )
         )
 
 

@@ -261,3 +261,38 @@ def test_a_flow_that_only_a_published_address_carries_is_permitted():
     (found,) = permissions(policy, [result])
     assert found.denied_flows == ()
     assert found.crossings == ()
+
+
+def test_a_wide_line_with_a_condition_not_understood_is_not_told_as_sure():
+    text = "# 機器: fw\n# default: permit\n番号,送信元,宛先,プロトコル,ポート,動作\n1,srv-group,172.16.20.0/24,tcp,445,許可\n"
+    policy = city()
+    found = permissions(policy, [parse("fw.csv", text.encode(), format_name="csv")])
+    (wide,) = [
+        one
+        for one in judge(replace(evidence(policy=policy), permissions=found, traffic=False))
+        if one.rule == "ZG-H01"
+    ]
+    assert wide.verdict is Verdict.UNVERIFIABLE
+    assert "srv-group" in wide.message.ja
+    assert "srv-group" in wide.message.en
+
+
+def test_a_written_default_that_permits_is_told_with_its_place():
+    open_chain = NFT.replace("drop", "accept") % ""
+    policy = city()
+    found = permissions(policy, [parse("fw.nft", open_chain.encode(), format_name="nftables")])
+    told = [
+        one
+        for one in judge(replace(evidence(policy=policy), permissions=found, traffic=False))
+        if one.rule == "ZG-H02"
+    ]
+    assert {place.line for one in told for place in one.locators} == {2}
+
+
+def test_no_packet_goes_from_an_address_of_one_family_to_one_of_the_other():
+    """LGWAN has IPv4 addresses alone; all of the Internet that speaks IPv4 is allowed."""
+    policy = city(allowed("OUT", end("lgwan"), end("public", "0.0.0.0/0"), 443))
+    faces = (("eth0", "lgwan"), ("eth1", "public"))
+    policy = replace(policy, devices=(Device(id="fw", format="nftables", interfaces=faces),))
+    found = nft('iifname "eth0" oifname "eth1" tcp dport 443 accept', policy=policy)
+    assert ("lgwan", "public") not in crossed(found)
