@@ -7,6 +7,8 @@ from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from zoneguard.net.product import count, example_of
+from zoneguard.net.spans import intersect_spans
+from zoneguard.net.translation import back
 from zoneguard.policy.graph import paths_over_devices
 from zoneguard.policy.regions import allowed_regions, zone_spans
 from zoneguard.rules.permitting import MOST_PASSAGES, Held, shown, universe_of
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from zoneguard.firewall.model import Line, ParseResult
     from zoneguard.net.product import Probe, Product
     from zoneguard.net.spans import Spans
+    from zoneguard.net.translation import Translated, Translation
     from zoneguard.policy.model import Policy
     from zoneguard.rules.permitting import Shown
 
@@ -55,7 +58,7 @@ class _Piece(NamedTuple):
     now: Product
     lines: tuple[tuple[Line, ...], ...]
     sure: bool
-    translated: bool  # then what later devices make of the source no longer narrows it
+    trail: tuple[tuple[Translated, Translation], ...]  # what was translated on the way, to find the way back
 
 
 def path_crossings(policy: Policy, results: Sequence[ParseResult]) -> Iterator[PathCrossing]:
@@ -90,7 +93,7 @@ def _along(
     for device, _, _ in reversed(path):
         destination = held[device].translated_into(destination)
     pieces = [
-        _Piece(start.source, start, (), sure=True, translated=False)
+        _Piece(start.source, start, (), sure=True, trail=())
         for start in first.of_one_family(first.spans[orig], destination)
     ]
     # One device that tells answers from what opens a connection lets none of them pass for it.
@@ -101,8 +104,12 @@ def _along(
     beyond = [
         (rest, piece)
         for piece in pieces
-        for rest in strictest.allowed.unmatched(piece.now._replace(source=piece.source))
-        if _reaches(first, rest, resp)
+        for rest in strictest.allowed.unmatched(
+            piece.now._replace(
+                source=piece.source,
+                destination=intersect_spans(piece.now.destination, first.spans[resp]),
+            )
+        )
     ]
     if not beyond:
         return None
@@ -126,12 +133,10 @@ def _past(held: Held, before: str, behind: str, pieces: list[_Piece]) -> Iterato
         for way in held.ways(before, behind):
             for one in islice(held.permitter.passages(piece.now, *way), MOST_PASSAGES):
                 lines = tuple(decision.line for decision in one.decisions if decision.line is not None)
-                source = piece.source if piece.translated else one.entered.source
+                entered = one.entered
+                for part, move in reversed(piece.trail):
+                    entered = back(entered, part, move)
                 sure = piece.sure and one.sure and not one.translations
-                translated = piece.translated or bool(one.translations)
-                yield _Piece(source, one.left, (*piece.lines, lines), sure=sure, translated=translated)
-
-
-def _reaches(held: Held, product: Product, zone: str) -> bool:
-    spans = held.spans[zone]
-    return any(first <= low <= last for low, _ in product.destination for first, last in spans)
+                trail = (*piece.trail, *one.trail)
+                if entered:
+                    yield _Piece(entered.source, one.left, (*piece.lines, lines), sure=sure, trail=trail)

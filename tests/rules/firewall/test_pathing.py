@@ -117,6 +117,15 @@ def test_a_way_through_an_address_that_the_second_device_publishes_is_told():
     assert path.example.service.dport == 1433
 
 
+def test_an_address_published_right_beside_a_zone_hides_no_way_into_it():
+    publish = "prerouting", "ip daddr 192.168.19.255 tcp dport 8443 dnat ip to 192.168.20.50:1433"
+    outer = nft("outer", (1, 2), publish, "ip daddr 192.168.19.255-192.168.20.255 udp dport 514 accept")
+    inner = device("inner", "lgwan,172.16.20.36,border,any,UDP,514,許可,○,帳票")
+    (path,) = crossings(inner, outer)
+    assert path.sure
+    assert str(address_at(path.example.destination)) == "192.168.20.0"
+
+
 def test_a_source_that_the_first_device_hides_is_judged_by_where_it_came_from():
     hide = "postrouting", 'oifname "eth1" snat ip to 172.16.251.5'
     inner = nft("inner", (0, 1), hide, "ip saddr 172.16.20.36 tcp dport 1433 accept")
@@ -124,6 +133,14 @@ def test_a_source_that_the_first_device_hides_is_judged_by_where_it_came_from():
     policy = with_flow(end("border", "172.16.251.5/32"), end("internet", "192.168.20.50/32"), tcp(1433))
     (path,) = crossings(inner, outer, policy=policy)
     assert str(address_at(path.example.source)) == "172.16.20.36"
+
+
+def test_what_the_second_device_denies_of_translated_sources_is_followed_back_to_the_first():
+    hide = "postrouting", "snat ip prefix to ip saddr map { 172.16.20.32/30 : 172.16.251.4/30 }"
+    inner = nft("inner", (0, 1), hide, "tcp dport 1433 accept")
+    outer = device("outer", "border,172.16.251.6,internet,192.168.20.50,TCP,1433,許可,○,帳票")
+    (path,) = crossings(inner, outer)
+    assert str(address_at(path.example.source)) == "172.16.20.34"
 
 
 def test_an_answer_is_no_way_through_only_where_no_device_tells_answers_from_openings():
