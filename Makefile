@@ -128,11 +128,11 @@ accept: setup  ## Compare with a corpus of real captures: make accept CORPUS=/pa
 	$(BIN)/python bench/compare_flows.py "$(CORPUS)/pcap" "$(CORPUS)/flows.jsonl"
 
 .PHONY: bench
-bench: setup bench-programs  ## Side by side with tcpdump, nfdump, tshark, scapy and dpkt; writes docs/performance.md
-	$(BIN)/python bench/run.py
+bench: setup bench-programs  ## Captures and rulesets, side by side with peers; writes docs/performance.md (ONLY=rulesets: that part)
+	$(BIN)/python bench/run.py $(if $(ONLY),--only $(ONLY))
 
 .PHONY: bench-quick
-bench-quick: setup bench-programs  ## The same in about a minute, smaller; writes nothing
+bench-quick: setup bench-programs  ## The same in about two minutes, smaller; writes nothing
 	$(BIN)/python bench/run.py --quick
 
 .PHONY: bench-live

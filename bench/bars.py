@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from zoneguard.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from measure import Cost
+
+Language = Literal["ja", "en"]
 
 PROTOTYPE_MPPS = {
     "small": 7.1,
@@ -121,8 +123,8 @@ def bars(results: Results) -> Iterator[Bar]:
             measured="–" if mpps is None else f"{mpps:.1f} Mpps, {mpps / prototype:.0%}",
             met=None if mpps is None else mpps >= prototype / 2,
         )
-    yield _memory(_peak(mixed), 300, peak("mixed"))
-    yield _memory(_peak(small), 300, peak("small"))
+    yield memory(_peak(mixed), 300, peak("mixed"))
+    yield memory(_peak(small), 300, peak("small"))
     grown = _over(peak("small"), peak("small-tenth"))
     yield Bar(
         work=_same("ten times as many packets of the same flows", "同じフローでパケットが 10 倍"),
@@ -130,9 +132,9 @@ def bars(results: Results) -> Iterator[Bar]:
         measured="–" if grown is None else f"× {grown:.2f}",
         met=None if grown is None else grown <= 1.05,
     )
-    yield _memory(_peak(scan), 600, peak("hostile"))
+    yield memory(_peak(scan), 600, peak("hostile"))
     capped = _same(f"{many} flows under the cap", f"上限付きの {many} フロー")
-    yield _memory(_peak(capped), 512, peak("ten10m"))
+    yield memory(_peak(capped), 512, peak("ten10m"))
     for name, work in (
         ("mixed", mixed),
         ("small", small),
@@ -229,7 +231,8 @@ def _faster(work: Text, peer: str, least: float, ratio: float | None) -> Bar:
     )
 
 
-def _memory(work: Text, most: float, peak: float | None) -> Bar:
+def memory(work: Text, most: float, peak: float | None) -> Bar:
+    """Hold a peak in MB against the most that is promised."""
     return Bar(
         work=work,
         bar=_same(f"≤ {most:g} MB", f"{most:g} MB 以下"),
@@ -256,3 +259,13 @@ def met(bar: Bar) -> Text:
             return Text(ja="**未達**", en="**not met**")
         case None:
             return Text(ja="測定できず", en="not measured")
+
+
+def say(text: Text, lang: Language) -> str:
+    """Give the wording in one language."""
+    return text.ja if lang == "ja" else text.en
+
+
+def table_head(cells: Sequence[Text], lang: Language) -> str:
+    """Give the two lines that open a table."""
+    return f"| {' | '.join(say(cell, lang) for cell in cells)} |\n|{'---|' * len(cells)}"

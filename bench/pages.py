@@ -8,9 +8,9 @@ import re
 import time
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from bars import met
+from bars import Language, met, say, table_head
 
 from zoneguard.text import Text
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from bars import Bar, Results, Run
 
-Language = Literal["ja", "en"]
+MARK = "<!-- rulesets -->\n"
 
 
 class Machine(NamedTuple):
@@ -56,28 +56,28 @@ def page(results: Results, bars: Sequence[Bar], about: Machine, lang: Language) 
     """Lay the whole page out as Markdown."""
     kept = sum(bar.met is True for bar in bars)
     lines = [
-        f"# {_say(_TITLE, lang)}",
+        f"# {say(_TITLE, lang)}",
         "",
-        _say(_OTHER_LANGUAGE, lang),
+        say(_OTHER_LANGUAGE, lang),
         "",
-        _say(_about(about), lang),
+        say(where(about), lang),
         "",
         ", ".join(about.versions),
         "",
-        f"## {_say(_PROMISES, lang)}",
+        f"## {say(_PROMISES, lang)}",
         "",
-        _say(Text(ja=f"{len(bars)} 件中 {kept} 件を達成しました。", en=f"{kept} of {len(bars)} met."), lang),
+        say(Text(ja=f"{len(bars)} 件中 {kept} 件を達成しました。", en=f"{kept} of {len(bars)} met."), lang),
         "",
-        _table_head(_BAR_HEAD, lang),
+        table_head(_BAR_HEAD, lang),
         *(
-            f"| {_say(bar.work, lang)} | {_say(bar.bar, lang)} | {bar.measured} | {_say(met(bar), lang)} |"
+            f"| {say(bar.work, lang)} | {say(bar.bar, lang)} | {bar.measured} | {say(met(bar), lang)} |"
             for bar in bars
         ),
         "",
-        f"## {_say(_MEASURED, lang)}",
+        f"## {say(_MEASURED, lang)}",
         "",
-        _say(_METHOD, lang),
-        _say(
+        say(_METHOD, lang),
+        say(
             Text(
                 ja=f"測定プログラム自身の {about.floor_mb:.0f} MB より小さいメモリは測れません。",
                 en=f"Peaks below the {about.floor_mb:.0f} MB of the measuring program itself cannot be told.",
@@ -85,35 +85,40 @@ def page(results: Results, bars: Sequence[Bar], about: Machine, lang: Language) 
             lang,
         ),
         "",
-        _table_head(_RUN_HEAD, lang),
+        table_head(_RUN_HEAD, lang),
         *(_row(run, lang) for run in results.runs.values()),
         "",
     ]
     return "\n".join(lines)
 
 
+def with_section(page: str, section: str) -> str:
+    """Give a page with the section of rulesets made anew: the last one, opened by a mark that is not shown."""
+    return f"{page.partition(MARK)[0].rstrip()}\n\n{MARK}{section}"
+
+
 def _row(run: Run, lang: Language) -> str:
     cost = run.cost
     if cost.timed_out:
-        note = _say(Text(ja="10 分で打ち切り", en="stopped after 10 minutes"), lang)
+        note = say(Text(ja="10 分で打ち切り", en="stopped after 10 minutes"), lang)
     elif run.failed:
         last = (
             f"{run.seen:,} packets"
             if run.seen is not None
             else "".join(cost.said.strip().splitlines()[-1:]).replace("|", "\\|")[:120]
         )
-        note = _say(
+        note = say(
             Text(ja=f"失敗（終了コード {cost.code}）: {last}", en=f"failed (exit code {cost.code}): {last}"),
             lang,
         )
     elif run.slice_of:
         cut = f"{run.slice_of:,}"
-        note = _say(Text(ja=f"{cut} パケットからの換算", en=f"scaled from {cut} packets"), lang)
+        note = say(Text(ja=f"{cut} パケットからの換算", en=f"scaled from {cut} packets"), lang)
     else:
         note = ""
     rate = f"{run.packets / cost.cpu / 1e6:.3g}" if run.packets and cost.cpu and not run.failed else "–"
     cells = (
-        _say(run.work, lang),
+        say(run.work, lang),
         f"`{run.tool}`",
         _seconds(cost.cpu),
         _seconds(cost.wall),
@@ -128,14 +133,6 @@ def _seconds(value: float) -> str:
     return f"{value:.2f}" if value < 100 else f"{value:,.0f}"
 
 
-def _table_head(cells: Sequence[Text], lang: Language) -> str:
-    return f"| {' | '.join(_say(cell, lang) for cell in cells)} |\n|{'---|' * len(cells)}"
-
-
-def _say(text: Text, lang: Language) -> str:
-    return text.ja if lang == "ja" else text.en
-
-
 def _read(path: str) -> str:
     try:
         return Path(path).read_text("utf-8")
@@ -143,7 +140,8 @@ def _read(path: str) -> str:
         return ""
 
 
-def _about(about: Machine) -> Text:
+def where(about: Machine) -> Text:
+    """Say where and when it was measured."""
     small = about.scale == "quick"
     return Text(
         ja=f"{about.date} に測定。{about.processor}、{about.cores} コア、メモリ {about.memory_gb:.0f} GB、{about.system}。"

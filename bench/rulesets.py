@@ -24,6 +24,7 @@ sys.path.insert(0, str(HERE))
 from rulelists import ORDERS, STYLES, edited, generate  # noqa: E402
 
 QUESTIONS = ("violations", "unreachable", "diff")
+ENGINES = ("products", "bdd")
 
 
 def main() -> None:
@@ -33,12 +34,18 @@ def main() -> None:
         print(json.dumps(_measure(arguments)))
         return
     lines = 1000 if arguments.quick else arguments.lines
-    engines = ("products", "bdd") if arguments.beside or arguments.quick else ("products",)
+    engines = ENGINES if arguments.beside or arguments.quick else ENGINES[:1]
     for style in [arguments.style] if arguments.style else STYLES:
         for question in QUESTIONS:
             command = [sys.executable, __file__, "--lines", str(lines), "--style", style]
             command += ["--question", question, "--seed", str(arguments.seed), "--order", arguments.order]
             _report(f"{lines:>7} {style:4} {question:12}", command, engines)
+
+
+def answered(style: str, lines: int, question: str, *, engine: str) -> dict[str, Any]:
+    """Ask one engine in a process of its own: its answer, CPU seconds and memory of the whole."""
+    command = [sys.executable, __file__, "--lines", str(lines), "--style", style, "--question", question]
+    return _run([*command, "--engine", engine])
 
 
 def _arguments() -> argparse.Namespace:
@@ -50,7 +57,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--order", choices=ORDERS, default=ORDERS[0])
     parser.add_argument("--question", choices=QUESTIONS, help=argparse.SUPPRESS)
-    parser.add_argument("--engine", choices=("products", "bdd"), default="products", help=argparse.SUPPRESS)
+    parser.add_argument("--engine", choices=ENGINES, default=ENGINES[0], help=argparse.SUPPRESS)
     return parser.parse_args()
 
 

@@ -1,6 +1,7 @@
 """ZoneGuard beside its peers in one run: CPU time, wall time, peak memory, and the promises held against them.
 
-Run as `python bench/run.py` (writes docs/performance.md) or `--quick` (a minute; writes nothing).
+Run as `python bench/run.py` (writes docs/performance.md) or `--quick` (two minutes; writes nothing); `--only captures`
+or `--only rulesets` measures one part and leaves the other section of the page as it is.
 """
 
 from __future__ import annotations
@@ -14,21 +15,25 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import firewalls
 import peers
 from bars import Results, Run, bars
 from measure import Cost, measure
-from pages import machine, page
+from pages import MARK, Machine, machine, page, where, with_section
 
 from zoneguard.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from bars import Language
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 ZONEGUARD = Path(sys.executable).parent / "zoneguard"
 POLICY = ROOT / "zones.yaml"
 PAGE = ROOT / "docs" / "performance.md"
+PARTS = ("captures", "rulesets")
 SLICES = {"full": {"tshark": 200_000, "script": 20_000}, "quick": {"tshark": 20_000, "script": 4_000}}
 
 
@@ -37,8 +42,21 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a tenth of the packets, one repeat")
     parser.add_argument("--write", type=Path, help="the English page; the Japanese one goes to ja/ beside it")
+    parser.add_argument("--only", choices=PARTS, help="measure one part, and write its section alone")
     arguments = parser.parse_args()
     scale = "quick" if arguments.quick else "full"
+    target = arguments.write or (None if arguments.quick else PAGE)
+    parts = (arguments.only,) if arguments.only else PARTS
+    with tempfile.TemporaryDirectory(prefix="zoneguard-bench-") as scratch:
+        if "captures" in parts and not _captures(scale, Path(scratch), target):
+            return 3
+        if "rulesets" in parts:
+            _rulesets(scale, Path(scratch), target)
+    return 0
+
+
+def _captures(scale: str, scratch: Path, target: Path | None) -> bool:
+    """Measure captures and write the page of them, keeping the sections of others; False: there are none."""
     # In a process of its own: what this one has resident would count as the peak memory of its children.
     generator = measure(
         [sys.executable, HERE / "generate.py", "--scale", scale, "--ten10m"],
@@ -49,18 +67,39 @@ def main() -> int:
     print(generator.said, end="", file=sys.stderr)
     if generator.code:
         print(f"bench/generate.py ended with exit code {generator.code}.", file=sys.stderr)
-        return 3
-    with tempfile.TemporaryDirectory(prefix="zoneguard-bench-") as scratch:
-        results = _Bench(scale, Path(scratch)).all()
-    about = machine(scale, peers.versions(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
-    print(page(results, list(bars(results)), about, "en"))
-    target = arguments.write or (None if arguments.quick else PAGE)
+        return False
+    results = _Bench(scale, scratch).all()
+    about = _about(scale)
+    held = list(bars(results))
+    print(page(results, held, about, "en"))
+    for lang, path in _pages(target):
+        made = page(results, held, about, lang)
+        kept = path.read_text("utf-8").partition(MARK)[2] if path.exists() else ""
+        path.write_text(with_section(made, kept) if kept else made, "utf-8")
+    return True
+
+
+def _rulesets(scale: str, scratch: Path, target: Path | None) -> None:
+    """Measure rulesets and write their section, the last of the page."""
+    found = firewalls.measured(scale, scratch)
+    held = list(firewalls.bars(found))
+    about = where(_about(scale))
+    print(firewalls.section(found, held, about, "en"))
+    for lang, path in _pages(target):
+        before = path.read_text("utf-8") if path.exists() else ""
+        section = firewalls.section(found, held, about, lang)
+        path.write_text(with_section(before, section), "utf-8")
+
+
+def _about(scale: str) -> Machine:
+    return machine(scale, peers.versions(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+
+
+def _pages(target: Path | None) -> Iterator[tuple[Language, Path]]:
     if target is not None:
-        japanese = _folder(target.parent / "ja") / target.name
-        target.write_text(page(results, list(bars(results)), about, "en"), "utf-8")
-        japanese.write_text(page(results, list(bars(results)), about, "ja"), "utf-8")
-        print(f"Wrote {target} and {japanese}.", file=sys.stderr)
-    return 0
+        yield "en", target
+        yield "ja", _folder(target.parent / "ja") / target.name
+        print(f"Wrote {target} and its Japanese page.", file=sys.stderr)
 
 
 def _folder(path: Path) -> Path:

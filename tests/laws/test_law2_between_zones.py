@@ -19,7 +19,7 @@ from zoneguard.policy.model import PUBLIC
 from zoneguard.policy.regions import allowed_regions, zone_spans
 from zoneguard.rules.changing import Sides
 from zoneguard.rules.pathing import path_crossings
-from zoneguard.rules.permitting import Held, permissions
+from zoneguard.rules.permitting import Held, held_of, permissions
 
 
 def told(held, groups, probe):
@@ -229,7 +229,7 @@ def hold_paths_against_packets(seed, packets):
     random = Random(seed)
     results = row_of_devices(random)
     policy = between.random_policy(random)
-    found = {(one.orig_zone, one.resp_zone): one for one in path_crossings(policy, results)}
+    found = {(one.orig_zone, one.resp_zone): one for one in path_crossings(policy, held_of(policy, results))}
     stateless = all(between.is_stateless(one.rulesets[0]) for one in results)
     translate = any(not isinstance(step, Filter) for one in results for step in one.rulesets[0].steps)
 

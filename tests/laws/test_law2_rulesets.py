@@ -8,11 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.firewall import rulesets
-from zoneguard.firewall.model import Action, Filter, Ruleset
+from tests.rules.building import SCREEN, city
+from zoneguard.firewall.model import Action, Filter, ParseResult, Ruleset
 from zoneguard.firewall.permit import Permitter, services_of
 from zoneguard.firewall.trace import trace
 from zoneguard.net.product import Probe, Product, holds
 from zoneguard.net.universe import ServiceUniverse
+from zoneguard.rules.permitting import Held
 
 WAYS = (("a", "b"), ("b", "c"), (None, None))
 EVERYWHERE = ((rulesets.at(0), rulesets.at(rulesets.HOSTS)),)
@@ -66,6 +68,28 @@ def test_what_is_sure_and_what_is_possible_agree_with_the_trace(*, seed, way):
             assert found.verdict is None
         else:
             assert found.verdict is not Action.PERMIT
+
+
+@settings(max_examples=150, derandomize=True, deadline=None)
+@given(seed=st.integers(0, 2**32), way=st.sampled_from(WAYS))
+def test_lines_that_no_packet_reaches_may_be_left_out(*, seed, way):
+    random = Random(seed)
+    ruleset = rulesets.random_ruleset(random, unknown=0.1)
+    result = ParseResult(file="x", format="model", rulesets=(ruleset,), states=())
+    covered = Held(city(SCREEN), {}, (), result, ruleset).covered
+    universe, passages = passed(ruleset, way)
+    product = Product(EVERYWHERE, EVERYWHERE, universe.everything)
+    others = list(Permitter(ruleset, universe, unreachable=covered).passages(product, *way))
+    for probe in probes(random):
+        inside, beside = (
+            {
+                (one.sure, tuple(decision.line for decision in one.decisions))
+                for one in made
+                if holds(one.entered, probe, universe)
+            }
+            for made in (passages, others)
+        )
+        assert inside == beside
 
 
 @settings(max_examples=100, derandomize=True, deadline=None)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -114,6 +116,28 @@ def test_flag_matches_are_sets_of_octets():
 @given(st.sets(st.integers(0, 300)))
 def test_bits_are_listed_ascending(places):
     assert bits_of(sum(1 << at for at in places)) == sorted(places)
+
+
+@pytest.mark.parametrize("many", [1, 3, 84, 85, 86, 5000])
+def test_few_bits_and_many_are_listed_alike(many):
+    places = sorted(Random(many).sample(range(10_000), many))
+    assert bits_of(sum(1 << at for at in places)) == places
+
+
+@given(
+    st.sets(
+        st.sampled_from([HTTPS, ESTABLISHED, DNS_ANSWER, Service(protocol=(1, 1)), Service(dport=(400, 500))])
+    )
+)
+def test_boxes_make_up_the_set_that_they_tell(services):
+    universe = ServiceUniverse(
+        [HTTPS, ESTABLISHED, DNS_ANSWER, Service(protocol=(1, 1)), Service(dport=(400, 500))]
+    )
+    asked = universe.set_of(*services)
+    boxes = universe.boxes(asked)
+    assert sum(box.size() for box in boxes) == universe.count(asked)
+    again = ServiceUniverse([*boxes, *services])
+    assert again.set_of(*boxes) == again.set_of(*services)
 
 
 def test_a_universe_knows_only_what_lies_within_its_bounds():

@@ -122,13 +122,13 @@ def check(
 def _with_exports(evidence: Evidence, results: Sequence[ExportRead]) -> Evidence:
     # Here and not above: captures alone need neither the parsers nor networkx (0.3 s of a small run).
     from zoneguard.rules.pathing import path_crossings
-    from zoneguard.rules.permitting import permissions
+    from zoneguard.rules.permitting import held_of
 
-    parsed = [one.result for one in results]
+    held = held_of(evidence.policy, [one.result for one in results])
     return replace(
         evidence,
-        permissions=permissions(evidence.policy, parsed),
-        path_crossings=tuple(path_crossings(evidence.policy, parsed)),
+        permissions=tuple(one.permission() for one in held),
+        path_crossings=tuple(path_crossings(evidence.policy, held)),
     )
 
 

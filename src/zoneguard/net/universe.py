@@ -208,9 +208,10 @@ def _subset_sums(sizes: list[int]) -> list[int]:
 def bits_of(number: int) -> list[int]:
     """List the places of the bits that are set, ascending.
 
-    By way of text, which is linear; taking the lowest bit off each time is quadratic.
+    Few are taken off one by one, from the top, which copies the number each time; many are found by way of text, which
+    is linear. Of 10,000 places both cost alike at 85 bits, of 100,000 at 265: 15 and 100 us.
     """
-    if number.bit_count() < 4:
+    if number.bit_count() * 500 < number.bit_length() + 32_000:
         places = []
         while number:
             places.append(number.bit_length() - 1)

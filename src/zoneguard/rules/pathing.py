@@ -10,19 +10,18 @@ from zoneguard.net.product import count, example_of
 from zoneguard.net.spans import intersect_spans
 from zoneguard.net.translation import back
 from zoneguard.policy.graph import paths_over_devices
-from zoneguard.policy.regions import allowed_regions, zone_spans
-from zoneguard.rules.permitting import MOST_PASSAGES, Held, shown, universe_of
+from zoneguard.rules.permitting import MOST_PASSAGES, shown, universe_of
 from zoneguard.rules.sight import owed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from zoneguard.firewall.model import Line, ParseResult
+    from zoneguard.firewall.model import Line
     from zoneguard.net.product import Probe, Product
     from zoneguard.net.spans import Spans
     from zoneguard.net.translation import Translated, Translation
     from zoneguard.policy.model import Policy
-    from zoneguard.rules.permitting import Shown
+    from zoneguard.rules.permitting import Held, Shown
 
 MOST_DEVICES = 32  # more are not combined
 MOST_PATHS = 64  # of one pair of zones
@@ -61,18 +60,13 @@ class _Piece(NamedTuple):
     trail: tuple[tuple[Translated, Translation], ...]  # what was translated on the way, to find the way back
 
 
-def path_crossings(policy: Policy, results: Sequence[ParseResult]) -> Iterator[PathCrossing]:
+def path_crossings(policy: Policy, devices: Sequence[Held]) -> Iterator[PathCrossing]:
     """Yield, for each pair of zones that owe each other separation, the shortest path that lets something pass."""
-    spans = zone_spans(policy)
-    regions = allowed_regions(policy, spans)
-    sides = [(result, ruleset) for result in results for ruleset in result.rulesets]
-    if not 1 < len(sides) <= MOST_DEVICES:
+    if not 1 < len(devices) <= MOST_DEVICES:
         return
-    universe = universe_of([ruleset for _, ruleset in sides], regions)
-    held = {
-        f"{at} {ruleset.device}": Held(policy, spans, regions, result, ruleset, universe=universe)
-        for at, (result, ruleset) in enumerate(sides)
-    }
+    spans = devices[0].spans
+    universe = universe_of([one.ruleset for one in devices], devices[0].regions)
+    held = {f"{at} {one.ruleset.device}": one.within(universe) for at, one in enumerate(devices)}
     joins = {name: {zone for zones in one.faces.values() for zone in zones} for name, one in held.items()}
     for orig in spans:
         for resp in spans:

@@ -144,12 +144,15 @@ class Permission:
 
 def permissions(policy: Policy, results: Sequence[ParseResult]) -> tuple[Permission, ...]:
     """Hold every ruleset of the exports against the policy."""
+    return tuple(one.permission() for one in held_of(policy, results))
+
+
+def held_of(policy: Policy, results: Sequence[ParseResult]) -> tuple[Held, ...]:
+    """Give every ruleset of the exports, ready to be held against the policy."""
     spans = zone_spans(policy)
     regions = allowed_regions(policy, spans)
     return tuple(
-        Held(policy, spans, regions, result, ruleset).permission()
-        for result in results
-        for ruleset in result.rulesets
+        Held(policy, spans, regions, result, ruleset) for result in results for ruleset in result.rulesets
     )
 
 
@@ -208,6 +211,12 @@ class Held:
     def permitter(self) -> Permitter:
         """The ruleset, indexed as far as it was asked."""
         return Permitter(self.ruleset, self.universe, unreachable=self.covered.keys())
+
+    def within(self, universe: ServiceUniverse) -> Held:
+        """Give the same in a universe that others share; which lines are unreachable is not found out anew."""
+        made = Held(self.policy, self.spans, self.regions, self.result, self.ruleset, universe=universe)
+        made.covered = self.covered
+        return made
 
     def permission(self) -> Permission:
         placed = {name: zones for name, zones in self.faces.items() if zones}

@@ -438,3 +438,19 @@ def test_hostile_json_is_read_or_refused():
         {},
     ]
     assert parse("x", json.dumps({"nftables": odd}).encode()).format == "nftables"
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("tcp flags syn", "tcp flags syn / syn,ack"),
+        ("tcp dport 80", "tcp dport 80 . ip saddr 10.1.0.5"),
+        ("ct state established", "ct state established,related"),
+        ("ip saddr 10.1.0.5", "ip saddr 10.1.0.5/32"),
+        ("meta l4proto tcp", "meta l4proto { tcp, udp }"),
+    ],
+)
+def test_rules_that_begin_alike_are_each_read_to_their_end(first, second):
+    together, apart = read(f"{first} accept", f"{second} accept"), read(f"{second} accept")
+    (rule, alone) = (result.rulesets[0].steps[0].lines[-1] for result in (together, apart))
+    assert rule.match == alone.match

@@ -12,7 +12,7 @@ from zoneguard.policy.graph import paths_over_devices
 from zoneguard.policy.load import load_policy
 from zoneguard.rules.catalogue import judge
 from zoneguard.rules.pathing import path_crossings
-from zoneguard.rules.permitting import permissions
+from zoneguard.rules.permitting import held_of, permissions
 
 POLICY = load_policy(Path(__file__).parents[3] / "zones.yaml")
 HEAD = "項番,有効,送信元ゾーン,送信元アドレス,宛先ゾーン,宛先アドレス,プロトコル,ポート番号,動作,ログ,用途\n"
@@ -30,7 +30,7 @@ def beyond(name, before, behind, *, row=LEAK, target="192.168.20.50"):
 
 
 def crossings(*results, policy=POLICY):
-    found = list(path_crossings(policy, results))
+    found = list(path_crossings(policy, held_of(policy, results)))
     return [one for one in found if (one.orig_zone, one.resp_zone) == ("lgwan", "internet")]
 
 
@@ -65,7 +65,7 @@ def test_a_way_past_the_gateways_is_told_with_the_path_drawn_and_both_lines():
     seen = replace(
         evidence(policy=POLICY),
         permissions=permissions(POLICY, results),
-        path_crossings=tuple(path_crossings(POLICY, results)),
+        path_crossings=tuple(path_crossings(POLICY, held_of(POLICY, results))),
         traffic=False,
     )
     found = [one for one in judge(seen) if one.name == "sanitiser-bypass-path"]

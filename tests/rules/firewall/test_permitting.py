@@ -58,6 +58,15 @@ def test_a_line_within_a_declared_flow_is_no_finding():
     assert judged(ALLOWED) == ()
 
 
+def test_a_line_not_understood_within_a_declared_flow_is_no_finding():
+    rule = "ip saddr 172.16.20.5 ip daddr 192.168.10.5 tcp dport 3389 meta skuid 1000 accept"
+    head = "type filter hook forward priority filter; policy drop;"
+    text = f"table inet filter {{\n\tchain forward {{\n\t\t{head}\n\t\t{rule}\n\t}}\n}}\n"
+    (found,) = permissions(city(SCREEN), [parse("fw.nft", text.encode())])
+    assert [line.line.match.unknown for line in found.lines] == [("skuid 1000",)]
+    assert found.crossings == ()
+
+
 def test_a_line_beyond_the_policy_is_told_with_its_widest_part_and_its_place():
     (finding,) = judged(ALLOWED, "internet,192.168.20.0/24,lgwan,172.16.20.5,TCP,445,許可,○,共有")
     assert (finding.rule, finding.verdict, finding.severity) == ("ZG-H02", Verdict.VIOLATED, Severity.HIGH)
