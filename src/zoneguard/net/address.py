@@ -75,6 +75,8 @@ def _spans(*networks: str) -> tuple[Span, ...]:
     return tuple(span for text in networks for span in spans_of(ip_network(text)))
 
 
+FAMILIES: tuple[tuple[Span, ...], ...] = (((V4_FIRST, V4_LAST),), ((0, V4_FIRST - 1), (V4_LAST + 1, LAST)))
+
 # Belong to the layer-2 domain they were seen in, never to a zone by address.
 LINK_SPANS = _spans(
     "0.0.0.0/32",

@@ -88,7 +88,7 @@ def compare(policy: Policy, before: Sequence[ParseResult], after: Sequence[Parse
     for old, new in pairs:
         if old is None or new is None:
             continue
-        sides = _Sides(policy, spans, regions, old, new)
+        sides = Sides(policy, spans, regions, old, new)
         changes += sides.changes()
         kept += sides.kept()
         unplaced += [one.ruleset.device for one in (sides.old, sides.new) if not one.joins]
@@ -116,7 +116,7 @@ def _pairs(
     return [*pairs, *((None, one) for one in by_name.values())]
 
 
-class _Group(NamedTuple):
+class Together(NamedTuple):
     """Packets that pass by the same lines."""
 
     lines: tuple[Line, ...]
@@ -124,7 +124,7 @@ class _Group(NamedTuple):
     products: list[Product]
 
 
-class _Sides:
+class Sides:
     """One device before and after, in one universe, and the packets that can be treated differently."""
 
     def __init__(
@@ -142,10 +142,21 @@ class _Sides:
 
     def changes(self) -> Iterator[Changed]:
         """Yield what one side lets pass and the other does not, pair of zones by pair of zones."""
-        yield from self._one_way(self.old, self.new, permitted=True)
-        yield from self._one_way(self.new, self.old, permitted=False)
+        for pair, group in self.newly_permitted():
+            self._newly.setdefault(pair, []).extend(group.products)
+            yield _changed(self.old, self.new, pair, group, permitted=True)
+        for pair, group in self.newly_denied():
+            yield _changed(self.new, self.old, pair, group, permitted=False)
 
-    def _one_way(self, without: Held, having: Held, *, permitted: bool) -> Iterator[Changed]:
+    def newly_permitted(self) -> Iterator[tuple[tuple[str, str], Together]]:
+        """Yield what passes now and did not before."""
+        return self._one_way(self.old, self.new)
+
+    def newly_denied(self) -> Iterator[tuple[tuple[str, str], Together]]:
+        """Yield what passed before and does not now."""
+        return self._one_way(self.new, self.old)
+
+    def _one_way(self, without: Held, having: Held) -> Iterator[tuple[tuple[str, str], Together]]:
         for pair in having.pairs():
             among = None if self._touched is None else self._touched_of(having.asked(*pair))
             if among == []:
@@ -153,21 +164,20 @@ class _Sides:
             before = list(_passing(without, pair, among=among))
             surely = _as_list((one for one in before if one.sure), having)
             perhaps = _as_list((one for one in before if not one.sure), having)
-            groups: dict[tuple[object, ...], _Group] = {}
+            groups: dict[tuple[object, ...], Together] = {}
             for one in _passing(having, pair, excluding=surely, among=among):
                 # What perhaps passed before and perhaps does now has not changed.
                 rest = [judged(one)] if one.sure else list(perhaps.unmatched(judged(one)))
                 lines = _lines_of(one)
                 if rest:
-                    group = groups.setdefault((*map(id, lines), one.sure), _Group(lines, one.sure, []))
+                    group = groups.setdefault((*map(id, lines), one.sure), Together(lines, one.sure, []))
                     group.products.extend(rest)
-            for group in groups.values():
-                if permitted:
-                    self._newly.setdefault(pair, []).extend(group.products)
-                yield _changed(without, having, pair, group, permitted=permitted)
+            yield from ((pair, group) for group in groups.values())
 
-    def _touched_of(self, asked: Product) -> list[Product]:
-        return [] if self._touched is None else [one.product for one in self._touched.permitted_within(asked)]
+    def _touched_of(self, asked: Iterable[Product]) -> list[Product]:
+        if self._touched is None:
+            return []
+        return [one.product for each in asked for one in self._touched.permitted_within(each)]
 
     def kept(self) -> Iterator[Kept]:
         """Yield what passes beyond the policy and passed before; call it after `changes`."""
@@ -214,7 +224,7 @@ def _lines_of(passage: Passage) -> tuple[Line, ...]:
 
 
 def _changed(
-    without: Held, having: Held, zones: tuple[str, str], group: _Group, *, permitted: bool
+    without: Held, having: Held, zones: tuple[str, str], group: Together, *, permitted: bool
 ) -> Changed:
     products = merged(group.products)
     beyond = merged(rest for one in products for rest in having.allowed.unmatched(one))

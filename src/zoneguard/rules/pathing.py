@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from zoneguard.net.product import Product, count, example_of
+from zoneguard.net.product import count, example_of
+from zoneguard.net.spans import intersect_spans
+from zoneguard.net.translation import back
 from zoneguard.policy.graph import paths_over_devices
 from zoneguard.rules.permitting import MOST_PASSAGES, shown, universe_of
 from zoneguard.rules.sight import owed
@@ -15,7 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from zoneguard.firewall.model import Line
-    from zoneguard.net.product import Probe
+    from zoneguard.net.product import Probe, Product
+    from zoneguard.net.spans import Spans
+    from zoneguard.net.translation import Translated, Translation
     from zoneguard.policy.model import Policy
     from zoneguard.rules.permitting import Held, Shown
 
@@ -49,10 +53,11 @@ class PathCrossing:
 
 
 class _Piece(NamedTuple):
-    source: tuple[tuple[int, int], ...]  # as it came in
+    source: Spans  # as it came in to the first device
     now: Product
     lines: tuple[tuple[Line, ...], ...]
     sure: bool
+    trail: tuple[tuple[Translated, Translation], ...]  # what was translated on the way, to find the way back
 
 
 def path_crossings(policy: Policy, devices: Sequence[Held]) -> Iterator[PathCrossing]:
@@ -78,16 +83,27 @@ def _along(
     held: dict[str, Held], path: tuple[tuple[str, str, str], ...], orig: str, resp: str
 ) -> PathCrossing | None:
     first = held[path[0][0]]
-    start = first.asked(orig, resp)
-    pieces = [_Piece(start.source, start, (), sure=True)]
+    destination = first.spans[resp]
+    for device, _, _ in reversed(path):
+        destination = held[device].translated_into(destination)
+    pieces = [
+        _Piece(start.source, start, (), sure=True, trail=())
+        for start in first.of_one_family(first.spans[orig], destination)
+    ]
+    # One device that tells answers from what opens a connection lets none of them pass for it.
+    strictest = min((held[device] for device, _, _ in path), key=lambda one: one.takes_replies_for_new)
     for device, before, behind in path:
         pieces = list(_past(held[device], before, behind, pieces))
         pieces = sorted(pieces, key=lambda one: -count(one.now, first.universe))[:MOST_PIECES]
     beyond = [
         (rest, piece)
         for piece in pieces
-        for rest in first.allowed.unmatched(piece.now._replace(source=piece.source))
-        if _reaches(first, rest, resp)
+        for rest in strictest.allowed.unmatched(
+            piece.now._replace(
+                source=piece.source,
+                destination=intersect_spans(piece.now.destination, first.spans[resp]),
+            )
+        )
     ]
     if not beyond:
         return None
@@ -111,11 +127,10 @@ def _past(held: Held, before: str, behind: str, pieces: list[_Piece]) -> Iterato
         for way in held.ways(before, behind):
             for one in islice(held.permitter.passages(piece.now, *way), MOST_PASSAGES):
                 lines = tuple(decision.line for decision in one.decisions if decision.line is not None)
-                source = piece.source if one.translations else one.entered.source
+                entered = one.entered
+                for part, move in reversed(piece.trail):
+                    entered = back(entered, part, move)
                 sure = piece.sure and one.sure and not one.translations
-                yield _Piece(source, one.left, (*piece.lines, lines), sure=sure)
-
-
-def _reaches(held: Held, product: Product, zone: str) -> bool:
-    spans = held.spans[zone]
-    return any(first <= low <= last for low, _ in product.destination for first, last in spans)
+                trail = (*piece.trail, *one.trail)
+                if entered:
+                    yield _Piece(entered.source, one.left, (*piece.lines, lines), sure=sure, trail=trail)

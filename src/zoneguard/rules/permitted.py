@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from zoneguard.findings.finding import Finding, LineLocator, Party, Severity, Verdict
-from zoneguard.net.address import LAST, V4_FIRST, V4_LAST, address_at
+from zoneguard.net.address import FAMILIES, LAST, V4_FIRST, V4_LAST, address_at
 from zoneguard.net.service import ALL_FLAGS, ALL_PORTS, ConnectionState, Service
 from zoneguard.net.spans import prefixes_of, spans_size
 from zoneguard.policy.services import NAMES, WITH_TYPES
@@ -14,15 +14,16 @@ from zoneguard.text import Text
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from zoneguard.firewall.model import Line
+    from zoneguard.firewall.model import Filter, Line
     from zoneguard.net.product import Probe
     from zoneguard.net.spans import Spans
     from zoneguard.rules.base import Rule
     from zoneguard.rules.permitting import Permission
 
+COUNTED = 1 << 32  # more addresses than IPv4 has say nothing as a number
 _NAMED = 3  # addresses or services that are named one by one
 _PLACES = 5  # objects of a line that a finding points at
-_EVERYTHING = {((0, LAST),), ((V4_FIRST, V4_LAST),), ((0, V4_FIRST - 1), (V4_LAST + 1, LAST))}
+_EVERYTHING = {((0, LAST),), *FAMILIES}
 
 
 def spans_words(spans: Spans) -> Text:
@@ -40,6 +41,8 @@ def spans_words(spans: Spans) -> Text:
         return Text(ja="、".join(names), en=", ".join(names))
     size = spans_size(spans)
     some = names[:_NAMED]
+    if size > COUNTED:
+        return Text(ja=f"{'、'.join(some)} など多数", en=f"{', '.join(some)} and many more")
     return Text(
         ja=f"{'、'.join(some)} など計 {size:,} アドレス",
         en=f"{', '.join(some)} and more, {size:,} addresses in all",
@@ -98,8 +101,14 @@ def tell_lines(
     service: str | None = None,
     allowed_by: str | None = None,
     related: tuple[str, ...] = (),
+    defaults: Iterable[Filter] = (),
 ) -> Finding:
-    """Make a finding of lines of one device."""
+    """Make a finding of lines of one device, and of the places where defaults of filters are written."""
+    written = (
+        LineLocator(file=place.file, line=place.line, text=place.text)
+        for one in defaults
+        for place in one.default_places[:_PLACES]
+    )
     return Finding(
         rule=rule.id,
         name=name or rule.name,
@@ -111,7 +120,7 @@ def tell_lines(
         orig=Party(zone=zones[0]) if zones else None,
         resp=Party(zone=zones[1]) if zones else None,
         service=service,
-        locators=locators(lines),
+        locators=tuple(dict.fromkeys((*locators(lines), *written))),
         device=permission.device,
         line=", ".join(dict.fromkeys(line.id for line in lines)) if 0 < len(lines) <= _NAMED else None,
         allowed_by=allowed_by,

@@ -6,19 +6,19 @@ from dataclasses import dataclass
 from functools import cached_property
 from ipaddress import ip_address
 from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from zoneguard.firewall.matching import covers_names
 from zoneguard.firewall.model import Action, Filter, Line
 from zoneguard.firewall.permit import Passage, Permitter, applies, meets, services_of
 from zoneguard.firewall.trace import trace
 from zoneguard.net import rulelist
-from zoneguard.net.address import number_of, spans_of
+from zoneguard.net.address import FAMILIES, number_of, spans_of
 from zoneguard.net.cover import merged
-from zoneguard.net.product import Probe, Product, count, example_of
+from zoneguard.net.product import Probe, Product, count, example_of, intersect
 from zoneguard.net.rulelist import RuleList
 from zoneguard.net.service import UNUSED_PORT, ConnectionState, Point, Service, intersect_services
-from zoneguard.net.spans import spans_from, spans_meet
+from zoneguard.net.spans import intersect_spans, spans_from, spans_meet
 from zoneguard.net.universe import ServiceUniverse
 from zoneguard.policy.model import PUBLIC
 from zoneguard.policy.regions import allowed_regions, zone_spans
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from zoneguard.firewall.model import ParseResult, Ruleset
     from zoneguard.firewall.permit import Place
     from zoneguard.net.spans import Spans
+    from zoneguard.net.universe import ServiceSet
     from zoneguard.policy.model import Device, Policy
     from zoneguard.policy.regions import Region
     from zoneguard.rules.evidence import Conversation
@@ -53,6 +54,7 @@ class Crossing:
     orig_zone: str
     resp_zone: str
     lines: tuple[Line, ...]  # that permitted, filter by filter; empty where only defaults did
+    defaults: tuple[Filter, ...]  # of which no line decided
     translated: tuple[str, ...]  # ids of the translations on the way
     sure: bool  # False: only if something that was not understood turns out so
     unknown: tuple[str, ...]  # what that is
@@ -92,6 +94,18 @@ class OpenWay(NamedTuple):
     ingress: str | None
     egress: str | None
     by: str = ""
+
+
+Way: TypeAlias = tuple[str | None, str | None]  # interfaces by which packets come in and leave
+Group: TypeAlias = dict[Way, list[Passage]]  # what passes by the same lines, by each way; never empty
+
+
+class Beyond(NamedTuple):
+    """What passes from one zone to another and is not allowed, lines by lines; `opened` also by no line at all."""
+
+    groups: tuple[Group, ...]
+    opened: OpenWay | None
+    complete: bool
 
 
 class Covered(NamedTuple):
@@ -230,10 +244,13 @@ class Held:
         interfaces = {one.name: one for one in self.ruleset.interfaces if one.enabled}
         names = list(dict.fromkeys([*interfaces, *_mentioned(self.ruleset)]))
         known = {one.zone for one in interfaces.values()}
-        if not any(
-            self._called(name) for name in names
-        ):  # else the lines name zones, not the declared interfaces
-            names += [name for name in declared if name not in known and name not in names]
+        # Where lines name the zones themselves, a declared interface stands for a zone that none of them names.
+        called = {self._called(name) for name in names}
+        names += [
+            name
+            for name, zone in declared.items()
+            if name not in known and name not in names and zone not in called
+        ]
         faces: dict[str, tuple[str, ...]] = {}
         for name in names:
             interface = interfaces.get(name)
@@ -294,9 +311,14 @@ class Held:
     # --- what is permitted ------------------------------------------------------------------------------
 
     @cached_property
+    def takes_replies_for_new(self) -> bool:
+        """Whether a filter cannot tell answers from what opens a connection."""
+        return _takes_replies_for_new(self.ruleset)
+
+    @cached_property
     def allowed(self) -> RuleList:
         """What may pass; where a filter cannot tell answers from what opens a connection, also the answers to it."""
-        stateless = _takes_replies_for_new(self.ruleset)
+        stateless = self.takes_replies_for_new
         entries = []
         for region in self.regions:
             products = [Product(region.source, region.destination, self.universe.set_of(*region.services))]
@@ -306,20 +328,37 @@ class Held:
             entries.append(rulelist.Line(action=Action.PERMIT, exact=tuple(one for one in products if one)))
         return RuleList(entries, self.universe)
 
-    def asked(self, orig: str, resp: str) -> Product:
+    def asked(self, orig: str, resp: str) -> tuple[Product, ...]:
         """Give the packets of a pair as they come in: to the zone itself, or to what is translated into it."""
-        destination = list(self.spans[resp])
-        for step in self.ruleset.steps:
-            if not isinstance(step, Filter):
-                destination += [
-                    span
-                    for one in step.translations
-                    if one.destination is not None
-                    and one.destination.address is not None
-                    and spans_meet((one.destination.address,), self.spans[resp])
-                    for span in one.match.destination
-                ]
-        return Product(self.spans[orig], spans_from(destination), self.universe.everything)
+        return self.of_one_family(self.spans[orig], self.translated_into(self.spans[resp]))
+
+    def of_one_family(self, source: Spans, destination: Spans) -> tuple[Product, ...]:
+        """Give the packets between addresses, IPv4 to IPv4 and IPv6 to IPv6: no packet has one of each."""
+        made = (
+            Product(intersect_spans(source, own), intersect_spans(destination, own), self.universe.everything)
+            for own in FAMILIES
+        )
+        return tuple(product for product in made if product)
+
+    def translated_into(self, destination: Spans) -> Spans:
+        """Add to destinations as they leave what any translation, the last first, makes of others."""
+        for step in reversed(self.ruleset.steps):
+            if isinstance(step, Filter):
+                continue
+            destination = spans_from(
+                (
+                    *destination,
+                    *(
+                        span
+                        for one in step.translations
+                        if one.destination is not None
+                        and one.destination.address is not None
+                        and spans_meet((one.destination.address,), destination)
+                        for span in one.match.destination
+                    ),
+                )
+            )
+        return destination
 
     def passing(
         self,
@@ -333,67 +372,104 @@ class Held:
 
         `among`, disjoint, are the packets as they come in that are asked about; None: all of the pair.
         """
-        for asked in (self.asked(*pair),) if among is None else among:
+        for asked in self.asked(*pair) if among is None else among:
             yield from self.permitter.passages(asked, *way, towards=self.spans[pair[1]], excluding=excluding)
 
     def _judged(self) -> tuple[list[Crossing], list[OpenWay]]:
-        """Judge each pair of zones in one walk: what written lines let pass beyond the policy, and open ways."""
+        """Judge each pair of zones in one walk: what lines let pass beyond the policy, and open ways."""
         crossings: list[Crossing] = []
         open_ways: list[OpenWay] = []
         for pair in self.pairs():
-            groups: dict[tuple[object, ...], list[tuple[Passage, str | None, str | None]]] = {}
-            complete = True
-            opened: OpenWay | None = None
-            for way in self.ways(*pair):
-                if not self.permitter.filters(*way):
-                    opened = opened or OpenWay(*pair, *way)
-                    continue
-                passages = self.passing(pair, way, excluding=self.allowed)
-                for number, one in enumerate(islice(passages, MOST_PASSAGES + 1)):
-                    complete = complete and number < MOST_PASSAGES
-                    if _is_unwritten(one):
-                        if one.sure:
-                            opened = opened or OpenWay(*pair, *way, _deciders(one))
-                        continue
-                    decisions = tuple(
-                        (decision.filter.name, decision.line.id if decision.line else None)
-                        for decision in one.decisions
-                    )
-                    groups.setdefault((decisions, one.sure), []).append((one, *way))
-            crossings += [self._crossing(*pair, group, complete=complete) for group in groups.values()]
-            if opened is not None and self.ruleset.forwards and all(map(self.is_placed, pair)):
-                open_ways.append(opened)
+            found = self.beyond(pair)
+            crossings += [self._crossing(pair, group, complete=found.complete) for group in found.groups]
+            if found.opened is not None:
+                open_ways.append(found.opened)
         return crossings, open_ways
 
-    def _crossing(
-        self, orig: str, resp: str, group: list[tuple[Passage, str | None, str | None]], *, complete: bool
-    ) -> Crossing:
-        # The same packets may come by several pairs of interfaces: they count once, by the first.
-        first = group[0]
-        seen = [one for one, ingress, egress in group if (ingress, egress) == first[1:]]
-        products = merged(judged(one) for one in seen)
-        sizes = [count(product, self.universe) for product in products]
-        lines = tuple(decision.line for decision in first[0].decisions if decision.line is not None)
-        unknown = (
-            ()
-            if first[0].sure
-            else tuple(dict.fromkeys(word for line in lines for word in line.match.unknown))
-        )
+    def beyond(self, pair: tuple[str, str]) -> Beyond:
+        """Give what passes from one zone to another and the policy does not allow."""
+        written: dict[tuple[object, ...], Group] = {}
+        doubtful: dict[
+            tuple[object, ...], Group
+        ] = {}  # by no written line, if something unknown turns out so
+        complete = True
+        opened: OpenWay | None = None
+        for way in self.ways(*pair):
+            if not self.permitter.filters(*way):
+                opened = opened or OpenWay(*pair, *way)
+                continue
+            passages = self.passing(pair, way, excluding=self.allowed)
+            for number, one in enumerate(islice(passages, MOST_PASSAGES + 1)):
+                complete = complete and number < MOST_PASSAGES
+                unwritten = _is_unwritten(one)
+                if unwritten and one.sure:
+                    opened = opened or OpenWay(*pair, *way, _deciders(one))
+                    continue
+                decisions = tuple(
+                    (decision.filter.name, decision.line.id if decision.line else None)
+                    for decision in one.decisions
+                )
+                groups = doubtful if unwritten else written
+                groups.setdefault((decisions, one.sure), {}).setdefault(way, []).append(one)
+        if opened is not None and not (self.ruleset.forwards and all(map(self.is_placed, pair))):
+            opened = None
+        groups = written if opened is not None else written | doubtful
+        return Beyond(tuple(groups.values()), opened, complete)
+
+    def _crossing(self, pair: tuple[str, str], group: Group, *, complete: bool) -> Crossing:
+        parts = list(self.parts(group))
+        sizes = [count(product, self.universe) for product, _ in parts]
+        most = widest([product for product, _ in parts], sizes)
+        way = next(way for product, way in parts if product is most)
+        first = group[way][0]
+        lines = tuple(decision.line for decision in first.decisions if decision.line is not None)
         return Crossing(
-            orig_zone=orig,
-            resp_zone=resp,
+            orig_zone=pair[0],
+            resp_zone=pair[1],
             lines=lines,
-            translated=tuple(dict.fromkeys(one.id for passage in seen for one in passage.translations)),
-            sure=first[0].sure,
-            unknown=unknown,
-            widest=widest(products, sizes),
-            products=len(products),
+            defaults=tuple(decision.filter for decision in first.decisions if decision.line is None),
+            translated=tuple(
+                dict.fromkeys(one.id for held in group.values() for each in held for one in each.translations)
+            ),
+            sure=first.sure,
+            unknown=() if first.sure else self._unknown(first, way),
+            widest=most,
+            products=len(parts),
             size=sum(sizes),
             complete=complete,
-            ingress=first[1],
-            egress=first[2],
+            ingress=way[0],
+            egress=way[1],
             universe=self.universe,
         )
+
+    def parts(self, group: Group) -> Iterator[tuple[Product, Way]]:
+        """Yield disjoint products of what passes by the same lines, each with interfaces by which it does.
+
+        The same packets may come by several pairs of interfaces: they count once, by the first.
+        """
+        told: list[Product] = []
+        known: set[tuple[Product, ...]] = set()
+        for way, passages in group.items():
+            products = tuple(map(judged, passages))
+            if products in known:
+                continue
+            before = RuleList(
+                [rulelist.Line(action=Action.PERMIT, exact=(one,)) for one in told], self.universe
+            )
+            fresh = merged(rest for one in merged(products) for rest in before.unmatched(one))
+            known.add(products)
+            told += fresh
+            yield from ((product, way) for product in fresh)
+
+    def _unknown(self, passage: Passage, way: Way) -> tuple[str, ...]:
+        """Name what was not understood and decides: of the lines that permit, and of those that may take it before."""
+        found = trace(self.ruleset, example_of(passage.entered, self.universe), *way)
+        matches = [
+            *(decision.line.match for decision in passage.decisions if decision.line is not None),
+            *(line.match for step in found.steps for line in step.doubtful),
+            *(one.match for one in passage.translations),
+        ]
+        return tuple(dict.fromkeys(word for one in matches for word in one.unknown))
 
     def is_placed(self, zone: str) -> bool:
         return any(zone in zones for zones in self.faces.values())
@@ -455,14 +531,31 @@ class Held:
             orig, resp = flow.source.zone, flow.destination.zone
             if not (self.is_placed(orig) and self.is_placed(resp)) or orig == resp:
                 continue
-            product = Product(region.source, region.destination, self.universe.set_of(*region.services))
             ways = tuple(self.ways(orig, resp))
+            services = self.universe.set_of(*region.services)
             if (
-                product
+                services
+                and region.source
+                and region.destination
                 and ways
-                and not any(next(self.permitter.passages(product, *way), None) is not None for way in ways)
+                and not any(self._passes_any(region, services, way) for way in ways)
             ):
                 yield flow.id
+
+    def _passes_any(self, region: Region, services: ServiceSet, way: Way) -> bool:
+        """Tell whether any packet of a flow passes, as it is or translated to where it leaves."""
+        entering = self.translated_into(region.destination)
+        allowed = Product(region.source, region.destination, services)
+        return any(
+            intersect(judged(one), allowed)
+            for asked in self.of_one_family(region.source, entering)
+            # Where a destination is translated its port may be, too.
+            for one in self.permitter.passages(
+                asked if entering != region.destination else asked._replace(services=services),
+                *way,
+                towards=region.destination,
+            )
+        )
 
 
 def judged(passage: Passage) -> Product:

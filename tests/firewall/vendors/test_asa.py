@@ -324,6 +324,25 @@ def test_an_ethertype_entry_is_about_no_ip_packet() -> None:
     assert result.states[len(THREE.splitlines()) + 2] is LineState.IRRELEVANT
 
 
+@pytest.mark.parametrize("way", ["in", "out"])
+def test_an_ethertype_list_stands_beside_the_list_of_ip_packets_of_an_interface(way: str) -> None:
+    other = "access-list ETHER ethertype permit ipx\naccess-group ETHER {} interface {}\n"
+    assert entering(THREE + OPEN + other.format("in", "outside")) is PERMIT
+    assert asked(THREE + other.format(way, "inside" if way == "in" else "outside")) is PERMIT
+
+
+def test_a_list_of_a_bridge_group_may_permit_what_comes_in_by_its_members() -> None:
+    text = (
+        "interface GigabitEthernet0/3\n bridge-group 1\n nameif a\n security-level 90\n"
+        "interface GigabitEthernet0/4\n bridge-group 1\n nameif b\n security-level 10\n"
+        "interface BVI1\n nameif lan\n security-level 90\n ip address 192.168.60.1 255.255.255.0\n"
+        "access-list LAN extended permit tcp any any eq 445\naccess-group LAN in interface lan\n"
+    )
+    assert asked(THREE + text, ingress="b", egress="a", dport=445) is None
+    assert asked(THREE + text, ingress="b", egress="a", dport=443) is DENY
+    assert "interface BVI1" in _faulty(THREE + text)
+
+
 def test_the_address_of_an_interface_is_read_where_it_is_written() -> None:
     text = bound("extended permit tcp any interface inside eq 22")
     assert entering(text, destination="172.16.10.1", dport=22) is PERMIT

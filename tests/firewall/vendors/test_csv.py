@@ -304,7 +304,8 @@ def test_zone_columns_become_interfaces() -> None:
     (ruleset,) = read(
         DENY + head + "LGWAN,any,境界、DMZ,any,HTTPS,許可\nany,any,LGWAN,any,DNS,許可\n"
     ).rulesets
-    assert [one.name for one in ruleset.interfaces] == ["DMZ", "LGWAN", "境界"]
+    assert [one.name for one in ruleset.interfaces] == ["DMZ", "LGWAN", "境界", "*"]
+    assert ruleset.interfaces[-1].stands_for_others  # the second row permits from zones that no row names
     assert ruleset.steps[0].lines[0].match.egress == {"境界", "DMZ"}
     assert ruleset.steps[0].lines[1].match.ingress is None
 

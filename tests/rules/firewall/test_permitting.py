@@ -1,11 +1,26 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from ipaddress import ip_network
 
-from tests.rules.building import IN, LG, SCREEN, city, evidence, talk
+from tests.rules.building import IN, LG, SCREEN, allowed, city, end, evidence, talk
 from zoneguard.findings.finding import Severity, Verdict
+from zoneguard.firewall.model import (
+    Action,
+    Filter,
+    Interface,
+    Line,
+    Mapping,
+    Match,
+    ParseResult,
+    Rewrite,
+    Ruleset,
+    Translation,
+)
 from zoneguard.firewall.parse import parse
+from zoneguard.net.address import spans_of
 from zoneguard.net.flow import State
+from zoneguard.net.service import Service
 from zoneguard.policy.model import Device
 from zoneguard.rules.catalogue import judge
 from zoneguard.rules.evidence import Decision
@@ -126,6 +141,18 @@ def test_with_an_export_alone_no_rule_about_traffic_speaks():
     assert judged(ALLOWED) == ()
 
 
+def test_a_row_for_any_zone_reaches_zones_that_no_row_names():
+    row = "lgwan,172.16.20.5,any,192.168.20.7,TCP,1433,許可,○,帳票"
+    assert crossed(permission(row)) == {("lgwan", "internet")}
+    device = Device(id="fw", format="csv", interfaces=(("port1", "lgwan"), ("port2", "internet")))
+    (one,) = permission(row, policy=replace(city(SCREEN), devices=(device,))).crossings
+    assert (one.ingress, one.egress) == ("lgwan", "port2")
+
+
+def test_what_may_pass_within_a_declared_flow_is_no_finding():
+    assert permission("lgwan,srv-group,internet,192.168.20.7,TCP,3389,許可,○,画面").crossings == ()
+
+
 NFT = "table inet filter {\n chain forward {\n  type filter hook forward priority filter; policy drop;\n%s }\n}\n"
 
 
@@ -181,3 +208,100 @@ def test_a_line_for_answers_of_tcp_that_lets_a_connection_be_opened_is_beyond_th
 
     assert back("")
     assert not back(" established")
+
+
+def test_what_only_another_pair_of_interfaces_lets_pass_belongs_to_the_crossing_too():
+    faces = (("lan0", "lgwan"), ("lan1", "lgwan"), ("wan", "internet"))
+    policy = replace(city(), devices=(Device(id="fw", format="nftables", interfaces=faces),))
+    way_out = 'oifname "wan" ip version 4 accept'
+
+    def size(*rules):
+        found = nft(*rules, policy=policy).crossings
+        return sum(one.size for one in found if (one.orig_zone, one.resp_zone) == ("lgwan", "internet"))
+
+    assert size('iifname "lan0" tcp dport 1433 drop', way_out) == size(way_out) > 0
+
+
+def test_a_default_nobody_wrote_that_something_not_understood_may_stop_is_never_clean():
+    """The device's own default permits; the only line before it denies perhaps."""
+    line = Line(
+        id="10", action=Action.DENY, match=Match(unknown=("user-group staff",)), places=(), implicit=False
+    )
+    networks = {"lan": "172.16.20.0/22", "wan": "192.168.20.0/22"}
+    ruleset = Ruleset(
+        device="fw",
+        format="model",
+        steps=(Filter(name="users", lines=(line,), default=Action.PERMIT),),
+        interfaces=tuple(
+            Interface(name=name, networks=(ip_network(network),)) for name, network in networks.items()
+        ),
+    )
+    result = ParseResult(file="fw.conf", format="model", rulesets=(ruleset,), states=())
+    policy = city()
+    found = permissions(policy, [result])
+    told = {(one.orig_zone, one.resp_zone, one.sure, one.unknown) for one in found[0].crossings}
+    assert ("lgwan", "internet", False, ("user-group staff",)) in told
+    seen = replace(evidence(policy=policy), permissions=found, traffic=False)
+    unverifiable = [one for one in judge(seen) if one.rule == "ZG-H02"]
+    assert {one.verdict for one in unverifiable} == {Verdict.UNVERIFIABLE}
+    assert "user-group staff" in unverifiable[0].message.ja
+
+
+def test_a_flow_that_only_a_published_address_carries_is_permitted():
+    """The filter is asked before the translation, and permits the published address alone."""
+    published, server = (spans_of(ip_network(one))[0] for one in ("192.168.10.9/32", "172.16.20.5/32"))
+    asked = Match(destination=(published,), services=(Service(protocol=(6, 6), dport=(8443, 8443)),))
+    publish = Translation(
+        id="vip", match=asked, places=(), destination=Mapping(address=server, port=(443, 443))
+    )
+    line = Line(id="1", action=Action.PERMIT, match=asked, places=())
+    ruleset = Ruleset(
+        device="fw",
+        format="model",
+        steps=(
+            Filter(name="list", lines=(line,), default=Action.DENY),
+            Rewrite(name="nat", translations=(publish,)),
+        ),
+    )
+    result = ParseResult(file="fw.conf", format="model", rulesets=(ruleset,), states=())
+    faces = (("port1", "lgwan"), ("port2", "internet"))
+    flow = allowed("PUBLISHED", end("internet"), end("lgwan", "172.16.20.5/32"), 443)
+    policy = replace(city(flow), devices=(Device(id="fw", format="model", interfaces=faces),))
+    (found,) = permissions(policy, [result])
+    assert found.denied_flows == ()
+    assert found.crossings == ()
+
+
+def test_a_wide_line_with_a_condition_not_understood_is_not_told_as_sure():
+    text = "# 機器: fw\n# default: permit\n番号,送信元,宛先,プロトコル,ポート,動作\n1,srv-group,172.16.20.0/24,tcp,445,許可\n"
+    policy = city()
+    found = permissions(policy, [parse("fw.csv", text.encode(), format_name="csv")])
+    (wide,) = [
+        one
+        for one in judge(replace(evidence(policy=policy), permissions=found, traffic=False))
+        if one.rule == "ZG-H01"
+    ]
+    assert wide.verdict is Verdict.UNVERIFIABLE
+    assert "srv-group" in wide.message.ja
+    assert "srv-group" in wide.message.en
+
+
+def test_a_written_default_that_permits_is_told_with_its_place():
+    open_chain = NFT.replace("drop", "accept") % ""
+    policy = city()
+    found = permissions(policy, [parse("fw.nft", open_chain.encode(), format_name="nftables")])
+    told = [
+        one
+        for one in judge(replace(evidence(policy=policy), permissions=found, traffic=False))
+        if one.rule == "ZG-H02"
+    ]
+    assert {place.line for one in told for place in one.locators} == {2}
+
+
+def test_no_packet_goes_from_an_address_of_one_family_to_one_of_the_other():
+    """LGWAN has IPv4 addresses alone; all of the Internet that speaks IPv4 is allowed."""
+    policy = city(allowed("OUT", end("lgwan"), end("public", "0.0.0.0/0"), 443))
+    faces = (("eth0", "lgwan"), ("eth1", "public"))
+    policy = replace(policy, devices=(Device(id="fw", format="nftables", interfaces=faces),))
+    found = nft('iifname "eth0" oifname "eth1" tcp dport 443 accept', policy=policy)
+    assert ("lgwan", "public") not in crossed(found)

@@ -101,6 +101,7 @@ def _tell(
         permission,
         Text(ja=ja, en=en),
         lines=first.lines,
+        defaults=first.defaults,
         verdict=Verdict.VIOLATED if first.sure else Verdict.UNVERIFIABLE,
         severity=grave[first.orig_zone, first.resp_zone],
         zones=(first.orig_zone, first.resp_zone),

@@ -32,14 +32,22 @@ def check(evidence: Evidence) -> Iterator[Finding]:
                 permission,
                 unlogged,
                 "unlogged-permit",
-                Text(ja="通信のログを残しません", en="leave no log of the traffic they permit"),
+                Text(
+                    ja="通信のログを残しません",
+                    en="leaves no log of the traffic it permits"
+                    if len(unlogged) == 1
+                    else "leave no log of the traffic they permit",
+                ),
             )
         if bare:
             yield _tell(
                 permission,
                 bare,
                 "unreferenced-permit",
-                Text(ja="申請番号や理由の記載がありません", en="name neither an approval nor a reason"),
+                Text(
+                    ja="申請番号や理由の記載がありません",
+                    en=f"name{'s' if len(bare) == 1 else ''} neither an approval nor a reason",
+                ),
             )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from zoneguard.findings.finding import Severity
+from zoneguard.findings.finding import Severity, Verdict
 from zoneguard.net.address import LAST
 from zoneguard.net.spans import spans_size
 from zoneguard.policy.model import PUBLIC
@@ -55,6 +55,11 @@ def check(evidence: Evidence) -> Iterator[Finding]:
             source, destination = spans_words(match.source), spans_words(match.destination)
             service = services_words(match.services)
             size = spans_size(match.source), spans_size(match.destination)
+            unknown = ", ".join(match.unknown)
+            open_end = Text(
+                ja=f"読み取れない条件（{unknown}）がこれを狭めているかは確かめられません。",
+                en=f" Whether a condition that was not understood ({unknown}) narrows that is not known.",
+            )
             addresses = ["" if one >= LAST >> 1 else f" ({one:,})" for one in size]
             yield tell_lines(
                 RULE,
@@ -62,13 +67,16 @@ def check(evidence: Evidence) -> Iterator[Finding]:
                 Text(
                     ja=f"{permission.device} の {line_words(line)} は、{'・'.join(word.ja for word in wide)}が広すぎます。"
                     f"{source.ja}{addresses[0]} → {destination.ja}{addresses[1]}、{service.ja} を許可しており、"
-                    f"{zone_name(policy, orig).ja}から{zone_name(policy, resp).ja}への通信に及びます。",
+                    f"{zone_name(policy, orig).ja}から{zone_name(policy, resp).ja}への通信に及びます。"
+                    + (open_end.ja if unknown else ""),
                     en=f"{line_words(line)} of {permission.device} is too wide in its "
                     f"{' and '.join(word.en for word in wide)}: it permits {source.en}{addresses[0]} → "
                     f"{destination.en}{addresses[1]}, {service.en}, which reaches from "
-                    f"{zone_name(policy, orig).en} to {zone_name(policy, resp).en}.",
+                    f"{zone_name(policy, orig).en} to {zone_name(policy, resp).en}."
+                    + (open_end.en if unknown else ""),
                 ),
                 lines=(line,),
+                verdict=Verdict.UNVERIFIABLE if unknown else Verdict.VIOLATED,
                 zones=(orig, resp),
             )
 

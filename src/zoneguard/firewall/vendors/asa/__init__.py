@@ -56,6 +56,7 @@ class _Config:
     version: str = ""
     system: bool = False  # the execution space that only shares out interfaces to contexts
     bridges: bool = False
+    bound: list[tuple[str, tuple[str, str]]] = field(default_factory=list)  # (list, (in or out, interface))
     bound_at: dict[str, int] = field(default_factory=dict)  # interface → line that binds a list to it
     tunnels_bypass: bool = True
 
@@ -176,9 +177,8 @@ def _bind(
     if options == ["control-plane"]:
         config.export.mark(statement.number, LineState.IRRELEVANT)
         return
-    way, interface = where
-    bound = config.bindings.incoming if way == "in" else config.bindings.outgoing
-    bound[interface] = name
+    interface = where[1]
+    config.bound.append((name, where))
     config.bindings.numbers.setdefault(name, []).append(statement.number)
     config.bound_at.setdefault(interface, statement.number)
     if options:  # per-user-override: a list that a server hands out for a user stands before this one
@@ -202,6 +202,10 @@ def _ruleset(config: _Config) -> Ruleset:
             export.fault(one.tunnel, LineState.UNSUPPORTED, tunnelled(f"interface {one.hardware}"))
         if one.addresses:
             config.lists.addresses[one.name] = config.nat.addresses[one.name] = one.addresses[0]
+    for name, (way, interface) in config.bound:
+        if not config.lists.asks_no_packet(name):
+            held = config.bindings.incoming if way == "in" else config.bindings.outgoing
+            held[interface] = name
     translated = rewrites(config.nat)
     filters = filters_of(export, interfaces, config.bindings, config.lists, bridges=config.bridges)
     steps: tuple[Step | None, ...] = (translated.before, *filters, translated.after)

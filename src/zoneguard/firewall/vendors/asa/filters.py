@@ -45,7 +45,7 @@ def filters_of(
         *_apart(joined, bindings),
         *_bridge_groups(export, interfaces, joined, bridges=bridges),
         *_same_levels(joined, bindings),
-        *_incoming(export, joined, bindings, lists),
+        *_incoming(export, interfaces, joined, bindings, lists),
         *_outgoing(export, joined, bindings, lists),
     ]
 
@@ -117,12 +117,18 @@ def _same_levels(joined: dict[str, AsaInterface], bindings: Bindings) -> list[Fi
 
 
 def _incoming(
-    export: Export, joined: dict[str, AsaInterface], bindings: Bindings, lists: AccessLists
+    export: Export,
+    interfaces: dict[str, AsaInterface],
+    joined: dict[str, AsaInterface],
+    bindings: Bindings,
+    lists: AccessLists,
 ) -> list[Filter]:
     """Make one filter of all lists that ask what comes in, so that a line of the global list stands in it once."""
     lines: list[Line] = []
     for name, members in _by_list(bindings.incoming, joined).items():
         lines += (_on(line, ingress=members) for line in _lines(export, lists, name, bindings))
+    for name, members in _of_bridges(export, interfaces, joined, bindings).items():
+        lines += (_perhaps_on(line, name, members) for line in _lines(export, lists, name, bindings))
     if bindings.everywhere:
         lines += _lines(export, lists, bindings.everywhere, bindings)
     lines += _by_level(export, joined, bindings)
@@ -144,6 +150,33 @@ def _outgoing(
         )
         for name, members in _by_list(bindings.outgoing, joined).items()
     ]
+
+
+def _of_bridges(
+    export: Export,
+    interfaces: dict[str, AsaInterface],
+    joined: dict[str, AsaInterface],
+    bindings: Bindings,
+) -> dict[str, frozenset[str]]:
+    """Give the lists that are bound to the interface of a bridge group, with the members of the group.
+
+    They are asked behind those of the members and before the global list (Firewall CLI Guide, Access Rules); what
+    they say of packets within the group is left open.
+    """
+    found: dict[str, frozenset[str]] = {}
+    for name, one in interfaces.items():
+        ways = [bound[name] for bound in (bindings.incoming, bindings.outgoing) if name in bound]
+        if one.is_bridge and ways:
+            export.fault(one.number, LineState.UNSUPPORTED, _listed_bridge(one.hardware, ", ".join(ways)))
+        if one.is_bridge and name in bindings.incoming:
+            members = {member for member, its in joined.items() if its.group == one.hardware[3:]}
+            found[bindings.incoming[name]] = found.get(bindings.incoming[name], frozenset()) | members
+    return found
+
+
+def _perhaps_on(line: Line, name: str, members: frozenset[str]) -> Line:
+    unknown = (*line.match.unknown, f"access-list {name} of a bridge group")
+    return replace(line, match=replace(line.match, ingress=members, unknown=unknown))
 
 
 def _by_list(bound: dict[str, str], joined: dict[str, AsaInterface]) -> dict[str, frozenset[str]]:
@@ -231,6 +264,13 @@ def _undefined(name: str) -> Text:
     return Text(
         ja=f"適用されているアクセスリスト {name} が、この設定にありません。何を許可するかは確かめられません。",
         en=f"The access list {name} is bound and not in this export; what it permits is not known.",
+    )
+
+
+def _listed_bridge(name: str, lists: str) -> Text:
+    return Text(
+        ja=f"{name} に適用されたアクセスリスト（{lists}）がブリッジグループ内の通信に何をするかは読み取れません。許可も拒否も、あり得るものとして扱います。",
+        en=f"What the access list bound to {name} ({lists}) does to traffic of the bridge group is not modelled; it is taken as perhaps permitting and perhaps denying.",
     )
 
 

@@ -85,6 +85,12 @@ class AccessLists:
             self._read[name] = self._lines_of(self.written[name]) if name in self.written else ()
         return self._read[name]
 
+    def asks_no_packet(self, name: str) -> bool:
+        """Tell a list of EtherTypes, which may be bound to an interface beside one that asks of IP packets."""
+        written = [words for _, words in self.written[name].written] if name in self.written else []
+        kinds = {words[0] for words in written if words[:1] != ["remark"] and words}
+        return bool(kinds) and kinds <= set(OTHER_KINDS)
+
     def mark_unused(self) -> None:
         """State that lists which filter no forwarded packet are irrelevant."""
         for name, found in self.written.items():

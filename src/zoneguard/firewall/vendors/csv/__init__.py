@@ -55,9 +55,19 @@ def _parse(export: Export) -> tuple[Ruleset, ...]:
     _say_unknown_columns(export, header)
     rows = Rows(export, header, action=_action_given(export, header, given))
     filter_ = _filter(export, rows, body, given)
-    interfaces = tuple(Interface(name=zone, zone=zone) for zone in sorted(rows.zones))
+    interfaces = [Interface(name=zone, zone=zone) for zone in sorted(rows.zones)]
+    if rows.zones and _speaks_of_any_zone(filter_):
+        interfaces.append(Interface(name="*", stands_for_others=True))
     device = narrow(given["device"][0]) if "device" in given else export.file
-    return (Ruleset(device=device, format=FORMAT.name, steps=(filter_,), interfaces=interfaces),)
+    return (Ruleset(device=device, format=FORMAT.name, steps=(filter_,), interfaces=tuple(interfaces)),)
+
+
+def _speaks_of_any_zone(filter_: Filter) -> bool:
+    """Tell whether the list decides on zones that it does not name."""
+    return filter_.default is Action.PERMIT or any(
+        line.action is Action.PERMIT and None in (line.match.ingress, line.match.egress)
+        for line in filter_.lines
+    )
 
 
 def _is_row(record: Record, header: Header) -> bool:
