@@ -49,6 +49,8 @@ def test_an_export_full_of_secrets_is_told_by_its_content(format_):
         ('"adminPassword": "hun\\"ter2",', '"adminPassword": "<redacted>",'),
         ('"adminPassword": null,', '"adminPassword": null,'),
         ('"note": "{\\"password\\": \\"hunter2\\"}"', '"note": "{\\"password\\": \\"<redacted>\\"}"'),
+        ('"note": "pw=hun\\\\",', '"note": "pw=<redacted>\\\\",'),
+        ('set comments "pw=hun\\"ter2"', 'set comments "pw=<redacted>"'),
         ("<!-- psk: hunter2 -->", "<!-- psk: <redacted> -->"),
         ("<descr><![CDATA[pw=hunter2]]></descr>", "<descr><![CDATA[pw=<redacted>]]></descr>"),
         ("username a password 7 hunter2", "username a password 7 <redacted>"),

@@ -13,9 +13,8 @@ _LONG = (
 )
 _SHORT = r"pass|pw|pwd|psk|sig|community|コミュニティ名?"
 _WORD = rf"(?:{_LONG}|(?<![A-Za-z0-9])(?:{_SHORT})(?![A-Za-z]))"
-_VALUE = (
-    r"(?P<secret>[!#-;=?-~](?:\\.|[!#-;=?-~])*)"  # what may be typed, but for quotation and angle brackets
-)
+# What may be typed, but for brackets and quotation; a quotation mark that is escaped within a word is of the word.
+_VALUE = r'(?P<secret>(?:\\[^"<>\s]|\\"(?=\w)|[!#-;=?-\[\]-~])+)'
 
 _HINT = re.compile(
     r"(?i)pass|pw|psk|key|secret|token|credential|communit|auth|sig=|://|\$[\dabgsy]|phash|bearer|パス|ﾊﾟｽ|暗証|鍵|キー"
