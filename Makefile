@@ -112,6 +112,22 @@ demo-sensor: setup  ## As root: the sensor catches the stories live, on a mirror
 	@[ "$$(id -u)" != 0 ] || $(MAKE) demo-programs
 	@$(BIN)/python captures/live/demo.py
 
+# pip takes versions by the Python that runs it, whatever --python-version says: it must be that of the target.
+.PHONY: bundle
+bundle:  ## Gather bundle/, to install on a machine without a network: make bundle PYTHON=python3.11, as there
+	$(call packages,$(PYTHON) -c 'import ensurepip',python3-venv)
+	@rm -rf bundle
+	@mkdir -p bundle/wheels
+	$(PYTHON) -m venv bundle/venv
+	bundle/venv/bin/python -m pip download --quiet --disable-pip-version-check --require-hashes --only-binary :all: \
+		--dest bundle/wheels -r requirements.lock
+	bundle/venv/bin/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir bundle/wheels .
+	@rm -rf bundle/venv
+	@cp -r requirements.lock LICENSE packaging docs bundle
+	@cp packaging/install.sh bundle
+	@cd bundle && find . -type f ! -name SHA256SUMS -print0 | LC_ALL=C sort -z | xargs -0 sha256sum > SHA256SUMS
+	@du -sh bundle
+
 # --- checks --------------------------------------------------------------------------------------------
 
 .PHONY: check
@@ -164,16 +180,18 @@ format: setup  ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+EXTRAS := --extra parquet --extra sensor --extra postgresql
+
 .PHONY: lock
 lock: setup  ## Resolve the dependencies anew: the files requirements*.lock
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
-		--no-emit-index-url --extra parquet pyproject.toml --output-file requirements.lock
+		--no-emit-index-url $(EXTRAS) pyproject.toml --output-file requirements.lock
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
-		--no-emit-index-url --extra parquet --group dev pyproject.toml --output-file requirements-dev.lock
+		--no-emit-index-url $(EXTRAS) --group dev pyproject.toml --output-file requirements-dev.lock
 	echo aerleon | $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 		--no-header --no-emit-index-url - --output-file requirements-aerleon.lock
 
 .PHONY: clean
 clean:  ## Remove what make made, .venv included
-	rm -rf .venv .venv-aerleon .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist build bench/data
+	rm -rf .venv .venv-aerleon .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist build bundle bench/data
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -18,6 +18,7 @@ from zoneguard.policy.regions import allowed_regions, zone_spans
 from zoneguard.policy.services import protocol_of
 from zoneguard.policy.verdict import Packet, verdict
 from zoneguard.policy.zoning import Zoning
+from zoneguard.report.harmless import harmless_cell
 from zoneguard.rules.permitting import Held
 from zoneguard.text import Text
 
@@ -237,7 +238,7 @@ def table(answers: Sequence[Answer]) -> str:
     devices = list(dict.fromkeys(one.device for answer in answers for one in answer.devices))
     writer.writerow(
         ["src", "dst", "proto", "sport", "dport", "in-interface", "from", "to", "policy", "flow"]
-        + [word for device in devices for word in (f"{device} verdict", f"{device} line")]
+        + [harmless_cell(word) for device in devices for word in (f"{device} verdict", f"{device} line")]
         + ["verdict", "expected", "agrees"]
     )
     for answer in answers:
@@ -250,7 +251,7 @@ def table(answers: Sequence[Answer]) -> str:
             row += [verdict_word(one.trace.verdict), one.trace.decided_by] if one else ["", ""]
         row += [verdict_word(answer.permitted) if answer.devices else ""]
         row += [verdict_word(asked.expected) if asked.expected else "", _agrees(answer)]
-        writer.writerow([_plain(cell) for cell in row])
+        writer.writerow([harmless_cell(str(cell)) for cell in row])
     return file.getvalue()
 
 
@@ -266,9 +267,3 @@ def agrees(answer: Answer) -> bool:
 
 def _agrees(answer: Answer) -> str:
     return "" if answer.asked.expected is None else "yes" if agrees(answer) else "no"
-
-
-def _plain(cell: object) -> str:
-    """Keep a spreadsheet from taking a cell for a formula."""
-    text = str(cell)
-    return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text

@@ -11,6 +11,7 @@ import click
 
 from zoneguard.cli.bilingual import group, option
 from zoneguard.errors import InputRefusedError, UsageError, why
+from zoneguard.report.harmless import harmless
 from zoneguard.text import Lang, Text
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def lint(ctx: click.Context, file: Path | None) -> None:
         en=f"{loaded.path}: no mistakes ({len(loaded.zones)} zones, {len(loaded.flows)} allowed flows, "
         f"{len(loaded.gateways)} gateways)",
     )
-    click.echo(told.in_(_lang(ctx)))
+    click.echo(harmless(told.in_(_lang(ctx))))
 
 
 @policy.command(
@@ -148,7 +149,7 @@ def init(ctx: click.Context, model: str, output: Path) -> None:
         ja=f"{output} を書きました。自団体の値に置き換え、`zoneguard policy lint {output}` で確認してください",
         en=f"wrote {output}; put your own values in and run `zoneguard policy lint {output}`",
     )
-    click.echo(told.in_(_lang(ctx)))
+    click.echo(harmless(told.in_(_lang(ctx))))
 
 
 @policy.command(

@@ -15,6 +15,7 @@ import click
 
 from zoneguard.cli.bilingual import Group, group, language, option
 from zoneguard.errors import InputRefusedError, MachineLacksError
+from zoneguard.report.harmless import harmless, harmless_json_lines
 from zoneguard.text import Text
 
 if TYPE_CHECKING:
@@ -158,7 +159,7 @@ def lint(ctx: click.Context, file: Path) -> None:
         ja=f"{file}: 誤りはありません（インターフェース{interfaces}、フォルダー{folders}、出力{outputs}）",
         en=f"{file}: no mistakes ({interfaces} interfaces, {folders} folders, {outputs} outputs)",
     )
-    click.echo(told.in_(language(ctx)))
+    click.echo(harmless(told.in_(language(ctx))))
 
 
 @config.command(
@@ -223,7 +224,7 @@ def status(ctx: click.Context, config_path: Path, status_path: Path | None, form
     path = status_path or _load(config_path).status
     told = read_status(path)
     if form == "json":
-        click.echo(json.dumps(told, ensure_ascii=False, indent=2))
+        click.echo(harmless_json_lines(json.dumps(told, ensure_ascii=False, indent=2)))
         return
     try:
         page = status_page(told, language(ctx), now=time.time_ns())

@@ -7,8 +7,12 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from zoneguard.firewall.secrets import REDACTED, tells_secret
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from zoneguard.firewall.export import Export
 
 DEEPEST = 128
 MOST_VALUES = 5_000_000
@@ -74,6 +78,42 @@ def read(text: str) -> Value:
     Raises JsonRefusedError, with the line, for what is no JSON otherwise.
     """
     return _Reading(text).value()
+
+
+def put_away(export: Export, root: Value) -> None:
+    """Put away every text below a key that names a secret, and the value of a tag whose key does.
+
+    What a line spells otherwise than expected goes out of sight with its whole line.
+    """
+    waiting = [(root, False)]
+    while waiting:
+        value, is_secret = waiting.pop()
+        if isinstance(value.data, list):
+            waiting += [(one, is_secret) for one in value.data]
+        elif isinstance(value.data, dict):
+            tagged = tells_secret(value.text("Key") or value.text("Name"))
+            for key, one in value.data.items():
+                holds = key.lower() in _HOLDING and (is_secret or tagged)
+                below = isinstance(one.data, dict | list) and is_secret
+                waiting.append((one, holds or below or tells_secret(key)))
+        elif is_secret and isinstance(value.data, str) and value.data not in ("", REDACTED):
+            _put_away(export, value, value.data)
+
+
+# Of what stands below a secret's name, these hold it; its type or description do not.
+_HOLDING = frozenset(("value", "defaultvalue", "secretvalue"))
+
+
+def _put_away(export: Export, value: Value, text: str) -> None:
+    line = export.lines[value.line - 1]
+    for written in (json.dumps(text, ensure_ascii=False)[1:-1], json.dumps(text)[1:-1]):
+        if written in line:
+            export.redact(value.line, written)
+            break
+    else:
+        export.lines[value.line - 1] = REDACTED
+        export.redacted += 1
+    value.data = REDACTED
 
 
 class _Reading:

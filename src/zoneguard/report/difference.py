@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from zoneguard.report.harmless import harmless
+from zoneguard.report.harmless import harmless, harmless_json_lines
 from zoneguard.report.width import wrap
 from zoneguard.text import Text
 
@@ -63,7 +63,8 @@ def lines(entries: Sequence[Entry], notes: Sequence[Text], *, lang: Lang, width:
             continue
         yield f"{title.in_(lang)}: {len(some):,}"
         for number, one in enumerate(some[:_MOST_OF_A_KIND], 1):
-            yield f"[{number}] {one.device}: {one.zones[0]} → {one.zones[1]}"
+            head = f"[{number}] {one.device}: {one.zones[0]} → {one.zones[1]}"
+            yield from wrap(harmless(head), width)
             for line in wrap(harmless(one.message.in_(lang)), width - _INDENT):
                 yield " " * _INDENT + line
             for side, number_of_line, file, text in one.places:
@@ -86,7 +87,7 @@ _SIDES = {"before": Text(ja="変更前", en="before"), "after": Text(ja="変更�
 
 
 def as_json(entries: Sequence[Entry], notes: Sequence[Text], *, exit_code: int) -> str:
-    """Give the comparison as JSON."""
+    """Give the comparison as JSON that no terminal can be tricked with."""
     document: dict[str, Any] = {
         "schema": SCHEMA,
         "exit_code": exit_code,
@@ -107,4 +108,4 @@ def as_json(entries: Sequence[Entry], notes: Sequence[Text], *, exit_code: int) 
         ],
         "notes": [{"ja": note.ja, "en": note.en} for note in notes],
     }
-    return json.dumps(document, ensure_ascii=False, indent=2) + "\n"
+    return harmless_json_lines(json.dumps(document, ensure_ascii=False, indent=2)) + "\n"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from zoneguard.errors import MachineLacksError
 from zoneguard.net.address import address_text, mac_text
 from zoneguard.net.flow import Blocked, FlowTable, Opener, Payload, State
-from zoneguard.report.harmless import harmless, harmless_json
+from zoneguard.report.harmless import harmless, harmless_cell, harmless_json
 from zoneguard.report.when import iso
 from zoneguard.text import Text
 
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 Zones: TypeAlias = "tuple[NDArray[np.str_], NDArray[np.str_]]"
 Block: TypeAlias = "tuple[FlowTable, Zones | None]"
 
-# A spreadsheet runs a cell that begins with one of these; the full-width forms count in Japanese Excel.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 _PROTOCOLS = {1: "icmp", 6: "tcp", 17: "udp", 47: "gre", 50: "esp", 51: "ah", 58: "icmp6", 132: "sctp"}
 _ROWS_AT_ONCE = 65_536
 
@@ -202,4 +200,4 @@ def _cell(value: str | int | None) -> str | int:
         return ""
     if isinstance(value, int):
         return value
-    return harmless("'" + value if value.startswith(_FORMULA) else value)
+    return harmless_cell(value)

@@ -1,4 +1,4 @@
-"""Strings from outside, made harmless for a terminal without losing what they held."""
+"""Strings from outside, made harmless for terminals and spreadsheets without losing what they held."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+# A spreadsheet runs a cell that begins with one of these; the full-width forms count in Japanese Excel.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 IDEOGRAPHIC_SPACE = "\u3000"  # the one wide space that Japanese text needs; other odd spaces are shown
 
 
@@ -18,6 +20,16 @@ def harmless(text: str) -> str:
 def harmless_json(text: str) -> str:
     r"""Escape the same characters of one line of JSON as \u001b: parsed again, nothing has changed."""
     return _replaced(text, _json_escape)
+
+
+def harmless_cell(text: str) -> str:
+    """Make a text a cell of CSV that no spreadsheet takes for a formula; controls are shown as in a terminal."""
+    return harmless("'" + text if text.startswith(_FORMULA) else text)
+
+
+def harmless_json_lines(text: str) -> str:
+    """Do as `harmless_json` with each line of JSON that is laid out over several."""
+    return "\n".join(harmless_json(line) for line in text.split("\n"))
 
 
 def _replaced(text: str, shown: Callable[[str], str]) -> str:

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, assert_never
 
 from zoneguard.findings.finding import LineLocator, PacketLocator
-from zoneguard.report.harmless import harmless_json
+from zoneguard.report.harmless import harmless_json_lines
 from zoneguard.report.model import SCHEMA
 from zoneguard.report.when import iso, time_zone
 
@@ -23,7 +23,7 @@ Json = dict[str, Any]
 def render_json(report: Report) -> str:
     """Write a report as JSON that no terminal can be tricked with; ends in a newline."""
     text = json.dumps(report_document(report), ensure_ascii=False, indent=2, allow_nan=False)
-    return "\n".join(harmless_json(line) for line in text.split("\n")) + "\n"
+    return harmless_json_lines(text) + "\n"
 
 
 def report_document(report: Report) -> Json:

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 _RULE = re.compile(r"(?m)^ +rule (?:\d+ )?(?:permit|deny|reject|log|masq|portfwd|netmap) \S+ from \S+")
 _ZONE = re.compile(r"(?m)^zone \S+\s*\n +network \S+")
 _SECRET = re.compile(
-    r"(?i)\b(?:key|secret|password|community|passphrase|psk|digest-key|authentication-key|(?:md5|sha) auth|priv)"
+    r"(?i)\b(?:auth\s+(?:md5|sha)|authentication-key\s+\d+\s+(?:md5|sha1)|authentication\s+(?:text|string)"
+    r"|message-digest-key\s+\d+\s+md5|priv(?:\s+(?:aes|des))?|snmp-server\s+host\s+\S+\s+(?:\w+\s+)?version\s+(?:1|2c)"
+    r"|key\s+hex|key|secret|password|community|passphrase|psk|digest-key|authentication-key)"
     r"\s+(?:\d\s+)?(?P<secret>\S+)|(?P<hash>\$\d\$\S+)"
 )
 # By the first word, behind `no` too: nothing of what is forwarded depends on these.

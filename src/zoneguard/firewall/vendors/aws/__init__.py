@@ -53,6 +53,7 @@ def _parse(export: Export) -> tuple[Ruleset, ...]:
         root = jsontree.read("\n".join(export.lines))
     except jsontree.JsonRefusedError as error:
         raise InputRefusedError(_broken(export.file, error.line, str(error))) from None
+    jsontree.put_away(export, root)
     documents = root.data if isinstance(root.data, list) else [root]
     if not any(one.get(key) for one in documents for key in ("SecurityGroups", "NetworkAcls")):
         raise InputRefusedError(_broken(export.file, root.line, "no SecurityGroups, no NetworkAcls"))

@@ -73,6 +73,7 @@ def _parse(export: Export) -> tuple[Ruleset, ...]:
         root = jsontree.read("\n".join(export.lines))
     except jsontree.JsonRefusedError as error:
         raise InputRefusedError(_broken(export.file, error.line, str(error))) from None
+    jsontree.put_away(export, root)
     for number, line in enumerate(export.lines, 1):
         export.mark(number, LineState.PARSED if line.strip() else LineState.IRRELEVANT)
     found = _resources(root)

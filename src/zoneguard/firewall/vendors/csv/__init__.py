@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from zoneguard.errors import InputRefusedError
-from zoneguard.firewall.export import REDACTED
 from zoneguard.firewall.format import Format
 from zoneguard.firewall.model import Action, Filter, Interface, LineState, Match, Ruleset
+from zoneguard.firewall.secrets import REDACTED, tells_secret
 from zoneguard.firewall.vendors.csv.rows import Row, Rows
 from zoneguard.firewall.vendors.csv.table import directives_of, header_in, is_header, records_of
 from zoneguard.firewall.vendors.csv.words import Column, action_of, column_of, narrow, switch_of
@@ -48,6 +48,8 @@ def _parse(export: Export) -> tuple[Ruleset, ...]:
                 raise InputRefusedError(_twice(export.file, record.first, name))
             given[name] = (value, record)
             _mark(export, record, LineState.PARSED)
+        if record.first > header.record.first:
+            _put_away(export, header, record)
         if record.first == header.record.first:
             _mark(export, record, LineState.PARSED)
         elif record.first > header.record.first and _is_row(record, header):
@@ -68,6 +70,17 @@ def _speaks_of_any_zone(filter_: Filter) -> bool:
         line.action is Action.PERMIT and None in (line.match.ingress, line.match.egress)
         for line in filter_.lines
     )
+
+
+def _put_away(export: Export, header: Header, record: Record) -> None:
+    """Put away the cells of columns whose heading names a secret."""
+    for at, (cell, head) in enumerate(zip(record.cells, header.record.cells, strict=False)):
+        if not cell.strip() or not tells_secret(narrow(head)):
+            continue
+        for part in cell.splitlines():
+            for number in range(record.first, record.last + 1):
+                export.redact(number, part.replace('"', '""').strip())
+        record.cells[at] = REDACTED
 
 
 def _is_row(record: Record, header: Header) -> bool:

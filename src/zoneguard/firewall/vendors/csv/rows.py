@@ -7,8 +7,8 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from zoneguard.firewall.eras import dates_in
-from zoneguard.firewall.export import REDACTED
 from zoneguard.firewall.model import Action, Line, LineState, Match
+from zoneguard.firewall.secrets import REDACTED
 from zoneguard.firewall.vendors.csv.cells import addresses_of, services_of, values_of
 from zoneguard.firewall.vendors.csv.words import (
     Column,

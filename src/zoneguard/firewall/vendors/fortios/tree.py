@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from zoneguard.firewall.export import REDACTED
+from zoneguard.firewall.secrets import REDACTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

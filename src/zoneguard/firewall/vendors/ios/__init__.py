@@ -81,13 +81,13 @@ _IRRELEVANT = re.compile(
     """
 )
 _SECRETS = re.compile(
-    r"""(?x) (?: key-string(?:\ \S+(?=\ ))? | \bkey\ [0-7]\ (?=\S) | (?:isakmp|hash)\ key(?:\ [06](?=\ ))? | (?:tacacs-server|radius-server)\ (?:host\ \S+\ .*?)?key
-      | ^\ +key(?!\ \d+$) | md5(?:\ \d(?=\ ))? | authentication-key(?:\ \d(?=\ ))? | auth\ (?:md5|sha\S*)
+    r"""(?x) (?: key-string | set-key\ (?:ascii|hex) | (?<![\w-])key\ [0-7](?=\ \S) | (?:isakmp|hash)\ key | (?:tacacs-server|radius-server)\ (?:host\ \S+\ .{0,128}?)?key
+      | ^\ +key(?!\ \d+$) | authentication-key\ \d+\ (?:md5|sha\S*|cmac\S*|hmac\S*) | md5 | authentication-key | auth\ (?:md5|sha\S*)
       | priv\ (?:des|3des|aes(?:\ \d+)?) | snmp-server\ host\ \S+(?:\ vrf\ \S+)?(?:\ informs|\ traps)?(?:\ version\ \S+(?:\ (?:auth|noauth|priv))?)?
-      | nhrp\ authentication | authentication\ text | standby\ \d+\ authentication | vrrp\ \d+\ authentication
-      | password\ level\ \d+(?:\ \d(?=\ ))? | hash_string | pac\ key(?:\ \d)? | (?:address\ \S+(?:\ \S+)?)\ key(?:\ \d(?=\ ))?
+      | nhrp\ authentication | authentication\ text | (?:standby|vrrp|glbp)\ \d+\ authentication(?!\ (?:md5|text)\b)
+      | password\ level\ \d+ | hash_string | pac\ key | (?:address\ \S+(?:\ \S+)?)\ key
       | community-map | secret\ (?:<redacted>|\d)(?=\ \S{8}) | password\ (?:<redacted>|\d)(?=\ \S{4}) )
-    \ (?P<secret>\S+)"""
+    (?:\ \d(?=\ \S))?\ (?P<secret>\S+)"""
 )
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from zoneguard.firewall.export import REDACTED
 from zoneguard.firewall.format import Format
 from zoneguard.firewall.model import Ruleset
+from zoneguard.firewall.secrets import REDACTED
 from zoneguard.firewall.vendors.junos.accounts import account
 from zoneguard.firewall.vendors.junos.filters import filters_of
 from zoneguard.firewall.vendors.junos.groups import inherit

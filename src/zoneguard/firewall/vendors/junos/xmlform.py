@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from zoneguard.errors import InputRefusedError
 from zoneguard.firewall import xmltree
-from zoneguard.firewall.export import REDACTED
 from zoneguard.firewall.model import LineState
+from zoneguard.firewall.secrets import REDACTED
 from zoneguard.firewall.vendors.junos.tree import DEEPEST, Node, Tree
 from zoneguard.text import Text
 

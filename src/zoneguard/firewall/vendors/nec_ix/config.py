@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Interface, IPv6Interface, ip_address, ip_interface, ip_network
 from typing import TYPE_CHECKING, NamedTuple
 
-from zoneguard.firewall.export import REDACTED
 from zoneguard.firewall.model import LineState, Route
+from zoneguard.firewall.secrets import REDACTED
 from zoneguard.firewall.vendors.nec_ix.lists import Dynamic, Entry, entry_of
 from zoneguard.text import Text
 
@@ -263,8 +263,8 @@ _IRRELEVANT_PORT = frozenset(_PORT_WORDS.split())
 _IRRELEVANT_NAPT = frozenset(("access-log", "alg", "eim-mode", "hairpinning", "translation"))
 
 _SECRET = re.compile(
-    r"""(?ix)\b(?:password|secret-password|secret|community|psk|key(?:\s+char|\s+hex)?|auth-key|priv-key|key-string|access-code
-    |authentication\s+text|md5|message-digest-key\s+\d+\s+md5)\s+(?P<secret>\S.*)$"""
+    r"""(?ix)\b(?:password|secret-password|secret|community|psk|key(?:\s+char|\s+hex)?|auth-key|priv-key|key-string|access[\s-]code
+    |snmp-agent\s+ip\s+host\s+\S+|authentication\s+text|md5|message-digest-key\s+\d+\s+md5)\s+(?P<secret>\S.*)$"""
 )
 
 

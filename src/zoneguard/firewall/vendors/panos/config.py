@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from zoneguard.errors import InputRefusedError
 from zoneguard.firewall import xmltree
-from zoneguard.firewall.export import REDACTED
 from zoneguard.firewall.model import LineState
+from zoneguard.firewall.secrets import REDACTED
 from zoneguard.firewall.xmltree import Element
 from zoneguard.text import Text
 
@@ -23,9 +23,9 @@ MOST_MOVED = 4_000_000  # rules that moves of all rulebases may pass over togeth
 _DEEPEST = 32
 
 _SECRET_TAGS = frozenset({
-    "api-key", "auth-code", "auth-key", "authkey", "bind-password", "client-secret", "community", "enc-key", "hash",
-    "key", "keytab", "md5", "passphrase", "password", "phash", "privpwd", "authpwd", "private-key", "pre-shared-key", "secret",
-    "shared-secret", "snmp-community-string", "token", "vm-auth-key",
+    "agent-user-override-key", "api-key", "auth-code", "auth-key", "authentication-key", "authkey", "bind-password", "client-secret", "community", "enc-key", "ha1-key", "hash",
+    "kerberos-keytab", "key", "keytab", "md5", "passphrase", "password", "phash", "privpwd", "authpwd", "private-key", "pre-shared-key", "secret",
+    "secret-access-key", "secure-proxy-password", "shared-secret", "snmp-community-string", "token", "vm-auth-key",
 })  # fmt: skip
 _TOKEN = re.compile(r'\s*(?:"((?:[^"\\]|\\.)*)"|(\[)|(\])|([^\s"\[\]][^\s]*)|(.))')
 _PROMPT = re.compile(r"^(?:\S+@\S+[>#]|\[edit[^\]]*\])(?: |$)")
@@ -138,7 +138,11 @@ def _put_away(export: Export, root: Element) -> None:
             continue
         for part in element.text.splitlines():
             for number in range(element.line, element.last_line + 1):
-                if len(part.strip()) > 1 and part.strip() in export.lines[number - 1]:
+                if (
+                    len(part.strip()) > 1
+                    and part.strip() != "redacted"
+                    and part.strip() in export.lines[number - 1]
+                ):
                     export.redact(number, part.strip())
 
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from zoneguard.errors import InputRefusedError
 from zoneguard.firewall import xmltree
-from zoneguard.firewall.export import REDACTED
 from zoneguard.firewall.format import Format
 from zoneguard.firewall.model import LineState, Route, Ruleset
+from zoneguard.firewall.secrets import REDACTED
 from zoneguard.firewall.vendors.pfsense.nat import moves_of
 from zoneguard.firewall.vendors.pfsense.objects import is_on, objects_of
 from zoneguard.firewall.vendors.pfsense.rules import filters_of
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _ROOT = re.compile(r"<(?:pfsense|opnsense)>")
 _SECRET = re.compile(
     r"pass(?!ive|through)|secret|hash|^prv$|key$|keys$|^key|psk|community|seed|token|pwd|bindpw|^tls$|^crt$|^csr$|credential"
+    r"|^trapstring$|^api$"
 )
 _READ = frozenset({"aliases", "filter", "ifgroups", "interfaces", "nat", "virtualip", "vlans"})
 _HARMLESS = frozenset({
@@ -194,20 +195,26 @@ def _put_away(export: Export, root: Element) -> None:
     while waiting:
         one = waiting.pop()
         waiting += one.children
-        if one.children or not one.text or not _SECRET.search(one.tag.lower()):
+        if one.children or one.text in ("", "-") or not _SECRET.search(one.tag.lower()):
             continue
         for number in range(one.line, one.last_line + 1):
             if one.line == one.last_line:
-                export.redact(number, _as_written(export.lines[number - 1], one))
+                for written in _as_written(export.lines[number - 1], one):
+                    export.redact(number, written)
             else:
                 export.lines[number - 1] = REDACTED
                 export.redacted += 1
 
 
-def _as_written(line: str, element: Element) -> str:
-    """Give the text of an element as its line spells it."""
-    found = re.search(rf"<{re.escape(element.tag)}(?:\s[^>]*)?>(.*?)</{re.escape(element.tag)}>", line)
-    return found[1] if found and found[1] else element.text
+def _as_written(line: str, element: Element) -> list[str]:
+    """Give the text of every element of this tag as the line spells it: several may stand on one line."""
+    tag = re.escape(element.tag)
+    found = [
+        text
+        for text in re.findall(rf"<{tag}(?:\s[^<>]*)?>([^<>]*|<!\[CDATA\[.*?\]\]>)</{tag}>", line)
+        if text
+    ]
+    return [one.removeprefix("<![CDATA[").removesuffix("]]>") for one in found] or [element.text]
 
 
 def _not_modelled(said: str) -> Text:

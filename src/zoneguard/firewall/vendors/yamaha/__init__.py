@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from zoneguard.firewall.export import REDACTED
 from zoneguard.firewall.format import Format
 from zoneguard.firewall.model import (
     Action,
@@ -19,6 +18,7 @@ from zoneguard.firewall.model import (
     Ruleset,
     Translation,
 )
+from zoneguard.firewall.secrets import REDACTED
 from zoneguard.firewall.vendors.yamaha import nat
 from zoneguard.firewall.vendors.yamaha.commands import commands_of
 from zoneguard.firewall.vendors.yamaha.config import Applied, Config

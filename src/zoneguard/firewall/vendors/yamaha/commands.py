@@ -7,8 +7,8 @@ import unicodedata
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from zoneguard.firewall.export import REDACTED
 from zoneguard.firewall.model import LineState
+from zoneguard.firewall.secrets import REDACTED
 from zoneguard.text import Text
 
 if TYPE_CHECKING:
@@ -165,8 +165,8 @@ _SECRET = re.compile(
     | ipsec\s+(?:sa\s+policy.*?\s|ike\s+.*?\s)(?:auth-key|enc-key|key)
     | bgp\s+neighbor\s+pre-shared-key\s+\d+(?:\s+text)? | wlan\s+.*?psk
     | (?:ip|ipv6)\s+\S+\s+(?:rip\s+auth\s+key(?:\s+text)?|ospf\s+area\s.*?(?:authkey|md5-key)[\s=])
-    | mail\s+server\s+\w+\s+\d+\s+.*?(?:apop|cram-md5|login|plain|pop-before-smtp)\s+\S+
-    | (?:yno\s+access\s+code|sshd\s+authorized-keys|upnp\s+secret|operation\s+.*?password|cloud-service\s+\S+\s+key)(?:\s+encrypted)?
+    | mail\s+server\s+\w+\s+\d+\s+.*?(?:apop|cram-md5|login|plain|pop|smtp-auth|pop-before-smtp)\s+\S+
+    | (?:yno\s+access\s+code|sshd\s+host\s+key\s+generate|sshd\s+authorized-keys|upnp\s+secret|operation\s+.*?password|cloud-service\s+\S+\s+key)(?:\s+encrypted)?
     )\s+(?P<secret>"[^"]*"|\S.*)$"""
 )
 
