@@ -41,7 +41,7 @@ SECOND = 1_000_000_000
 DAY = 86_400
 _HEAD = 8  # octets that tell the length of what stands before the meter's state
 _DIGEST = 32
-MOST_HELD = 250_000  # flows that wait for the next commit in memory: about 100 MB
+MOST_HELD = 100_000  # flows that wait for the next commit in memory: about 40 MB
 MOST_OWED = 100_000  # flows that wait for room in the history: about 30 MB, as Parquet a fifth of it
 
 
