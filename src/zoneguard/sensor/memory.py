@@ -342,14 +342,16 @@ class Memory:
                 os.fsync(file.fileno())
             draft.replace(path)
         except OSError as error:
-            draft.unlink(missing_ok=True)
+            with suppress(OSError):
+                draft.unlink()
             raise StoreUnavailableError(_not_written(path, error)) from error
 
     def _drop_checkpoints(self, run: int, serial: int) -> None:
         kept = self._checkpoint(run, serial).name
-        for path in self._config.state.glob("checkpoint-*"):
-            if path.name != kept:
-                path.unlink(missing_ok=True)
+        with suppress(OSError):  # the commit stands; the next one tries again
+            for path in self._config.state.glob("checkpoint-*"):
+                if path.name != kept:
+                    path.unlink(missing_ok=True)
 
 
 def _packed(run: Run, stand: Stand, owed: Sequence[Flows]) -> tuple[bytes, ...]:
