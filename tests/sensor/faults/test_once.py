@@ -81,8 +81,11 @@ def test_without_the_right_to_capture_it_says_what_the_machine_lacks():
         folder = Path(name)
         daemon = Daemon(folder, watch={"interfaces": [{"interface": "lo", "sensor": "S2"}]})
         daemon.prefix = (
-            *("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "--bounding-set=-all"),
-            *("env", f"HOME={folder}"),
+            "setpriv",
+            "--reuid=nobody",
+            "--regid=nogroup",
+            "--clear-groups",
+            "--bounding-set=-all",
         )
         for one in [folder, *folder.rglob("*")]:
             shutil.chown(one, "nobody", "nogroup")
