@@ -54,7 +54,7 @@ def test_findings_come_within_a_window_through_a_lost_interface_and_a_broken_pol
     line.send(parts[0])
     sent = time.monotonic()
     daemon.until(lambda: seen(daemon) == expected[0], "finding what was sent")
-    assert time.monotonic() - sent < 5 + 5  # a window, and time for a machine that is busy
+    assert time.monotonic() - sent < 5 + 10  # a window, and time for a machine that is busy
     daemon.until(
         lambda: {fingerprint for _, fingerprint in daemon.tellings()} >= expected[0].keys(), "telling it"
     )

@@ -6,6 +6,9 @@ import json
 import os
 import re
 import shutil
+import tempfile
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -73,19 +76,20 @@ def test_a_configuration_or_policy_with_mistakes_is_refused(daemon):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become a user without rights")
-def test_without_the_right_to_capture_it_says_what_the_machine_lacks(daemon):
-    daemon.configure(watch={"interfaces": [{"interface": "lo", "sensor": "S2"}]})
-    daemon.prefix = ("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "--bounding-set=-all")
-    give_to_nobody(daemon.folder)
-    assert daemon.once("--for", "5") == ExitCode.LACKING, daemon.log()
-    said = [json.loads(line)["message"]["en"] for line in daemon.log().splitlines()]
+def test_without_the_right_to_capture_it_says_what_the_machine_lacks():
+    with tempfile.TemporaryDirectory(prefix="zoneguard-once-") as name:  # pytest's own folder is root's alone
+        folder = Path(name)
+        daemon = Daemon(folder, watch={"interfaces": [{"interface": "lo", "sensor": "S2"}]})
+        daemon.prefix = (
+            "setpriv",
+            "--reuid=nobody",
+            "--regid=nogroup",
+            "--clear-groups",
+            "--bounding-set=-all",
+        )
+        for one in [folder, *folder.rglob("*")]:
+            shutil.chown(one, "nobody", "nogroup")
+        with closing(daemon):
+            assert daemon.once("--for", "5") == ExitCode.LACKING, daemon.log()
+        said = [json.loads(line)["message"]["en"] for line in daemon.log().splitlines()]
     assert [one for one in said if one.startswith("lo: cannot be opened for capture")]
-
-
-def give_to_nobody(folder):
-    """Let a user without rights have the folder, and reach it."""
-    for one in [folder, *folder.rglob("*")]:
-        shutil.chown(one, "nobody", "nogroup")
-    for parent in folder.parents:
-        if parent.stat().st_uid == 0 and not parent.stat().st_mode & 0o001:
-            parent.chmod(parent.stat().st_mode | 0o011)
