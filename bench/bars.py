@@ -266,6 +266,28 @@ def say(text: Text, lang: Language) -> str:
     return text.ja if lang == "ja" else text.en
 
 
+def bar_table(bars: Sequence[Bar], lang: Language) -> list[str]:
+    """Give the lines that tell how many bars are met, and each of them."""
+    kept = sum(bar.met is True for bar in bars)
+    return [
+        say(Text(ja=f"{len(bars)} 件中 {kept} 件を達成しました。", en=f"{kept} of {len(bars)} met."), lang),
+        "",
+        table_head(_BAR_HEAD, lang),
+        *(
+            f"| {say(bar.work, lang)} | {say(bar.bar, lang)} | {bar.measured} | {say(met(bar), lang)} |"
+            for bar in bars
+        ),
+    ]
+
+
 def table_head(cells: Sequence[Text], lang: Language) -> str:
     """Give the two lines that open a table."""
     return f"| {' | '.join(say(cell, lang) for cell in cells)} |\n|{'---|' * len(cells)}"
+
+
+_BAR_HEAD = (
+    Text(ja="対象", en="Work"),
+    Text(ja="目標", en="Bar"),
+    Text(ja="実測", en="Measured"),
+    Text(ja="結果", en="Result"),
+)

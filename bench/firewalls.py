@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import rulesets
-from bars import Bar, Language, memory, met, say, table_head
+from bars import Bar, Language, bar_table, memory, say, table_head
 from measure import measure
 from rulelists import STYLES
 
@@ -155,7 +155,6 @@ def _seconds(work: Text, most: float, cpu: float | None) -> Bar:
 
 def section(found: Measured, held: Sequence[Bar], about: Text, lang: Language) -> str:
     """Lay the section out as Markdown."""
-    kept = sum(bar.met is True for bar in held)
     lines = [
         f"## {say(_TITLE, lang)}",
         "",
@@ -163,13 +162,7 @@ def section(found: Measured, held: Sequence[Bar], about: Text, lang: Language) -
         "",
         say(_METHOD, lang),
         "",
-        say(Text(ja=f"{len(held)} 件中 {kept} 件を達成しました。", en=f"{kept} of {len(held)} met."), lang),
-        "",
-        table_head(_BAR_HEAD, lang),
-        *(
-            f"| {say(bar.work, lang)} | {say(bar.bar, lang)} | {bar.measured} | {say(met(bar), lang)} |"
-            for bar in held
-        ),
+        *bar_table(held, lang),
         "",
         table_head(_RUN_HEAD, lang),
         *(
@@ -224,12 +217,6 @@ _QUESTIONS = {
 }
 _EQUAL = Text(ja="等しい", en="equal")
 _DIFFERENT = Text(ja="**異なる**", en="**different**")
-_BAR_HEAD = (
-    Text(ja="対象", en="Work"),
-    Text(ja="目標", en="Bar"),
-    Text(ja="実測", en="Measured"),
-    Text(ja="結果", en="Result"),
-)
 _RUN_HEAD = (
     Text(ja="型", en="Style"),
     Text(ja="行", en="Lines"),

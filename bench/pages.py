@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from bars import Language, met, say, table_head
+from bars import Language, bar_table, say, table_head
 
 from zoneguard.text import Text
 
@@ -54,7 +54,6 @@ def machine(scale: str, peers: Sequence[str], floor_mb: float) -> Machine:
 
 def page(results: Results, bars: Sequence[Bar], about: Machine, lang: Language) -> str:
     """Lay the whole page out as Markdown."""
-    kept = sum(bar.met is True for bar in bars)
     lines = [
         f"# {say(_TITLE, lang)}",
         "",
@@ -66,13 +65,7 @@ def page(results: Results, bars: Sequence[Bar], about: Machine, lang: Language) 
         "",
         f"## {say(_PROMISES, lang)}",
         "",
-        say(Text(ja=f"{len(bars)} 件中 {kept} 件を達成しました。", en=f"{kept} of {len(bars)} met."), lang),
-        "",
-        table_head(_BAR_HEAD, lang),
-        *(
-            f"| {say(bar.work, lang)} | {say(bar.bar, lang)} | {bar.measured} | {say(met(bar), lang)} |"
-            for bar in bars
-        ),
+        *bar_table(bars, lang),
         "",
         f"## {say(_MEASURED, lang)}",
         "",
@@ -162,12 +155,6 @@ _METHOD = Text(
     en="One run of `make bench`: whole processes with their start-up, files in the page cache, the best of three "
     "(once where it takes more than 20 seconds), memory the highest. Slow programs were measured on the first "
     "packets and scaled in proportion, start-up apart. tcpdump copies and decodes nothing.",
-)
-_BAR_HEAD = (
-    Text(ja="対象", en="Work"),
-    Text(ja="目標", en="Bar"),
-    Text(ja="実測", en="Measured"),
-    Text(ja="結果", en="Result"),
 )
 _RUN_HEAD = (
     Text(ja="対象", en="Work"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,11 +11,11 @@ import numpy as np
 from zoneguard.net.flow import CaptureCoverage, FlowTable
 from zoneguard.policy.model import Service
 from zoneguard.policy.services import format_service
-from zoneguard.policy.verdict import DECISIONS, VIOLATIONS
 from zoneguard.policy.zoning import Zoning
 from zoneguard.report.when import day, time_zone
 from zoneguard.rules.catalogue import judge
 from zoneguard.rules.conversing import Judge
+from zoneguard.store.records import FlowDay
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -31,21 +31,6 @@ if TYPE_CHECKING:
 MOST_SERVICES = 20_000  # combinations of day, zones and service that are summed apart; beyond, as "other"
 OTHER = "other"
 _DAY = 86_400 * 1_000_000_000
-_VIOLATION_CODES = [code for code, decision in enumerate(DECISIONS) if decision in VIOLATIONS]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DaySum:
-    """Flows of one day between two zones by one service, as far as they have ended."""
-
-    day: str  # ISO date, in the policy's time zone
-    orig_zone: str
-    resp_zone: str
-    service: str
-    flows: int
-    packets: int
-    bytes: int
-    violations: int
 
 
 class Watch:
@@ -55,19 +40,16 @@ class Watch:
     """
 
     def __init__(self, policy: Policy, *, files: Sequence[str]) -> None:
-        self.policy = policy
         self.sensors = ("", *(sensor.id for sensor in policy.sensors))
         zoning = Zoning(policy, self.sensors)
         self._names = np.array(zoning.names)
         self._judge = Judge(policy, zoning, files=files, sensors=self.sensors)
         self._zone = time_zone(policy.timezone)
         self._sums: dict[tuple[str, str, str, str], NDArray[np.int64]] = {}
-        self.flows = 0
 
     def add(self, table: FlowTable) -> tuple[FlowTable, NDArray[np.str_], NDArray[np.str_]]:
         """Judge flows that have ended; give them with their opener first, and the zones of both ends."""
         decided = self._judge.add(table)
-        self.flows += len(table)
         self._sum(decided)
         return decided.table, self._names[decided.orig_zone], self._names[decided.resp_zone]
 
@@ -89,10 +71,10 @@ class Watch:
         evidence = fork.evidence(claims, coverage, today=day(now, self._zone), faults=faults)
         return judge(evidence)
 
-    def day_sums(self) -> tuple[DaySum, ...]:
+    def flow_days(self) -> tuple[FlowDay, ...]:
         """Give what ended flows add up to, by day, zones and service."""
         return tuple(
-            DaySum(
+            FlowDay(
                 day=key[0],
                 orig_zone=key[1],
                 resp_zone=key[2],
@@ -109,7 +91,6 @@ class Watch:
         table = decided.table
         if not len(table):
             return
-        violations = np.isin(decided.decision, _VIOLATION_CODES)
         # Days are told apart by the quarter of an hour, on which every time zone's day begins.
         quarter = table.first_seen // (_DAY // 96)
         key = np.stack(
@@ -122,7 +103,7 @@ class Watch:
             np.ones(len(table), np.int64),
             table.orig_packets + table.resp_packets,
             table.orig_bytes + table.resp_bytes,
-            violations.astype(np.int64),
+            decided.violates.astype(np.int64),
         )
         for at, values in enumerate(counted):
             np.add.at(sums[:, at], inverse, values)

@@ -39,6 +39,12 @@ class Decided:
     flow: NDArray[np.int32]
     certain: NDArray[np.bool_]
 
+    @property
+    def violates(self) -> NDArray[np.bool_]:
+        """Mark the flows that break the policy."""
+        marked: NDArray[np.bool_] = _IS_VIOLATION[self.decision]
+        return marked
+
 
 @dataclass(frozen=True, slots=True)
 class _Ends:

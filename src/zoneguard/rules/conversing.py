@@ -15,7 +15,7 @@ from zoneguard.net.mixing import mix
 from zoneguard.policy.decide import Decider
 from zoneguard.policy.model import FlowKind, Service
 from zoneguard.policy.services import NAMES, format_service
-from zoneguard.policy.verdict import DECISIONS, VIOLATIONS, Decision
+from zoneguard.policy.verdict import DECISIONS, Decision
 from zoneguard.rules.evidence import Conversation, End, Evidence, TunnelSeen, ZonedClaim
 from zoneguard.rules.grouping import (
     EXAMPLE,
@@ -44,7 +44,6 @@ if TYPE_CHECKING:
     from zoneguard.text import Text
 
 _CODE = {decision: code for code, decision in enumerate(DECISIONS)}
-_VIOLATION_CODES = [_CODE[decision] for decision in VIOLATIONS]
 
 # Tunnels that cannot be opened, or that somebody must have registered (ZG-F01).
 _TUNNEL_PROTOCOLS = (4, 41, 47, 50, 51, 97)
@@ -181,12 +180,11 @@ class Judge:
     def _count(self, decided: Decided) -> None:
         table, size = decided.table, len(self._zoning.names)
         pair = decided.orig_zone.astype(np.int64) * size + decided.resp_zone
-        violations = np.isin(decided.decision, _VIOLATION_CODES)
         self._matrix[0] += np.bincount(pair, minlength=size * size)
         for at, counted in (
             (1, table.orig_packets + table.resp_packets),
             (2, table.orig_bytes + table.resp_bytes),
-            (3, violations),
+            (3, decided.violates),
         ):
             self._matrix[at] += np.bincount(pair, counted, size * size).astype(np.int64)
         self._window = _spanned(self._window, table.first_seen.min(), table.last_seen.max())

@@ -59,7 +59,7 @@ class Judgement:
 
     def begin(self, period: str, hearing: Hearing, *, now: int) -> tuple[Text, ...]:
         """Begin a period, or go on with one that an earlier process began; give what there is to say of it."""
-        policy, first = _there(self._policy), not self.files
+        policy, first = there(self._policy), not self.files
         self.judge_by(policy, now=now)
         hearing.begin_counting()
         self._base = self._last = hearing.coverage()
@@ -77,19 +77,19 @@ class Judgement:
             self._faults += resumed.stand.faults
             self._run = resumed.run
             for flows in resumed.flows:
-                _there(self._watch).add(flows.table)
+                there(self._watch).add(flows.table)
             self._last = hearing.coverage()
         return ()
 
     def ended(self, table: FlowTable) -> None:
         """Judge flows that have ended, and keep them for the history."""
-        turned, orig, resp = _there(self._watch).add(table)
+        turned, orig, resp = there(self._watch).add(table)
         self.flows += len(table)
         self._memory.remember(Flows(table=turned, orig_zone=orig, resp_zone=resp))
 
     def sensor(self, name: str) -> int:
         """Give the number by which flows tell an observation point."""
-        return _there(self._watch).sensors.index(name)
+        return there(self._watch).sensors.index(name)
 
     def was_read(self, file: File, faults: tuple[Text, ...], digest: str | None) -> None:
         """Note what became of a file."""
@@ -106,7 +106,7 @@ class Judgement:
             hearing.end()
         elif ends:
             hearing.cut(window.ended.wall)
-        covered, now, watch = hearing.coverage(), window.ended.wall, _there(self._watch)
+        covered, now, watch = hearing.coverage(), window.ended.wall, there(self._watch)
         self._lost += sum(dropped for _, dropped in window.dropped)
         self._told = watch.findings(
             hearing.live(),
@@ -127,12 +127,12 @@ class Judgement:
         self._memory.prepare(
             Judged(
                 number=window.number,
-                run=_there(self._run),
+                run=there(self._run),
                 at=now,
                 clock=now if self.is_live else hearing.clock() or now,
                 findings=self._told,
                 coverage=_coverage_of(window, since(covered, self._last)),
-                day_sums=watch.day_sums(),
+                flow_days=watch.flow_days(),
                 files=tuple(self._done(file) for file in (*window.files, *window.refused)),
                 stand=stand,
             )
@@ -155,10 +155,12 @@ class Judgement:
         return FileDone(path=file.path, size=file.size, mtime=file.mtime, sha256=self._digests.pop(file, ""))
 
 
-def _there(one: T | None) -> T:
-    """Give what the machine never asks for before a policy was adopted."""
+def there(one: T | None) -> T:
+    """Give what the machine never asks for before it was adopted."""
     if one is None:
-        raise RuntimeError("Something was to be judged before a policy was adopted.")
+        raise RuntimeError(
+            "The machine commanded something before a configuration and a policy were adopted."
+        )
     return one
 
 

@@ -7,9 +7,9 @@ import json
 import os
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from zoneguard import __version__
 from zoneguard.errors import InputRefusedError, StoreUnavailableError, why
@@ -21,7 +21,7 @@ from zoneguard.sensor.resolve import read_secret
 from zoneguard.store.history import History
 from zoneguard.store.opening import open_store
 from zoneguard.store.parquet import Flows, packed, unpacked
-from zoneguard.store.records import Commit, FlowDay
+from zoneguard.store.records import Commit
 from zoneguard.store.upkeep import take_up, tidy
 from zoneguard.text import Text
 
@@ -30,12 +30,11 @@ if TYPE_CHECKING:
     from datetime import tzinfo
     from pathlib import Path
 
-    from zoneguard.api.watching import DaySum
     from zoneguard.findings.finding import Finding
     from zoneguard.findings.lifecycle import Blind, Key, Known
     from zoneguard.sensor.config import Config
     from zoneguard.sensor.folder import File
-    from zoneguard.store.records import Blindness, CoverageWindow, FileDone, Part
+    from zoneguard.store.records import Blindness, CoverageWindow, FileDone, FlowDay, Part
     from zoneguard.store.store import Store
 
 SECOND = 1_000_000_000
@@ -78,7 +77,7 @@ class Judged:
     clock: int
     findings: tuple[Finding, ...]
     coverage: CoverageWindow
-    day_sums: tuple[DaySum, ...]
+    flow_days: tuple[FlowDay, ...]
     files: tuple[FileDone, ...] = ()
     stand: Stand | None = None
 
@@ -187,7 +186,7 @@ class Memory:
                     known=step.known,
                     findings=judged.findings,
                     coverage=(self._covered(judged.run, judged.coverage),),
-                    flow_days=[FlowDay(**_values(one)) for one in judged.day_sums],
+                    flow_days=judged.flow_days,
                     files=judged.files,
                     parts=parts,
                     messages=list(findings_messages(step, sensor=config.name, at=judged.at, sinks=sinks)),
@@ -419,10 +418,6 @@ def _unpacked(octets: bytes) -> tuple[Stand, list[int], Flows]:
         meter=bytes(rest[meter:]),
     )
     return stand, head["parts"], owed
-
-
-def _values(one: DaySum) -> dict[str, Any]:
-    return {field.name: getattr(one, field.name) for field in fields(one)}
 
 
 def _damaged(path: Path) -> Text:

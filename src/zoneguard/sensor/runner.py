@@ -8,7 +8,7 @@ import time
 from collections import deque
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeVar, assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from zoneguard.errors import (
     ExitCode,
@@ -25,7 +25,7 @@ from zoneguard.sensor.counting import at_hand, from_store
 from zoneguard.sensor.counts import Counts, with_window
 from zoneguard.sensor.folders import Folders
 from zoneguard.sensor.hearing import Hearing
-from zoneguard.sensor.judgement import Judgement
+from zoneguard.sensor.judgement import Judgement, there
 from zoneguard.sensor.load import load_config, observation_faults
 from zoneguard.sensor.machine import next_wake, step
 from zoneguard.sensor.memory import Memory
@@ -260,7 +260,7 @@ class Runner:
 
     def _adopt_config(self, config: Config) -> None:
         before, self._config = self._config, config
-        zone = time_zone(_there(self._read_policy).timezone)
+        zone = time_zone(there(self._read_policy).timezone)
         self._voice.call(zone, config.name)
         if self._memory is None:
             self._memory = Memory(
@@ -283,14 +283,14 @@ class Runner:
 
     def _get_ready(self) -> None:
         """Give up what only the rings needed, then begin to talk: threads come after that."""
-        config = _there(self._config)
+        config = there(self._config)
         if self._user is not None:
             drop_to(self._user, config.state)
             self._user = None
         self._voice.talk(config, self._remembers(), metrics=self._once is None)
 
     def _adopt_policy(self) -> None:
-        config, policy, memory = _there(self._config), _there(self._read_policy), self._remembers()
+        config, policy, memory = there(self._config), there(self._read_policy), self._remembers()
         domains = overlap_domains(policy)
         if self._judgement is None:
             self._judgement = Judgement(memory, is_live=bool(config.interfaces))
@@ -359,25 +359,13 @@ class Runner:
     # --- what is there once something was adopted ----------------------------------------------------------
 
     def _hears(self) -> Hearing:
-        return _there(self._hearing)
+        return there(self._hearing)
 
     def _judges(self) -> Judgement:
-        return _there(self._judgement)
+        return there(self._judgement)
 
     def _remembers(self) -> Memory:
-        return _there(self._memory)
-
-
-T = TypeVar("T")
-
-
-def _there(one: T | None) -> T:
-    """Give what the machine never asks for before it was adopted."""
-    if one is None:
-        raise RuntimeError(
-            "The machine commanded something before a configuration and a policy were adopted."
-        )
-    return one
+        return there(self._memory)
 
 
 def _at_restart() -> Text:
