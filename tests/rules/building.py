@@ -144,6 +144,7 @@ def talk(orig, resp, port, *, protocol=6, decision=Decision.FORBIDDEN, state=Sta
         "flows": 1,
         "packets": packets,
         "bytes": packets * 60,
+        "orig_bytes": packets * 30,
         "resp_packets": packets // 2,
         "first_seen": DAY,
         "last_seen": DAY + SECOND,

@@ -116,6 +116,9 @@ class FlowShape(Shape):
     required: RequiredShape | None = None
     one_way: bool = False
     tunnel: bool = False
+    most_upload_mib: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="of a screen flow: MiB that one session may send from its opener"
+    )
 
 
 class SensorShape(Shape):

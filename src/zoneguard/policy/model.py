@@ -173,6 +173,7 @@ class AllowedFlow:
     required_every: int | None = None  # seconds; absence for longer is a finding (ZG-C07)
     one_way: bool = False  # by design (syslog, traps): ZG-A07 stays silent
     tunnel: bool = False  # a registered tunnel (ZG-F01 stays silent)
+    most_upload: int | None = None  # octets that one screen session may send from its opener (ZG-B03)
     place: Place | None = None
 
 

@@ -177,6 +177,16 @@ class Judge:
             faults=faults,
         )
 
+    def conversations_of(self, decided: Decided) -> tuple[Conversation, ...]:
+        """Give each judged flow as a conversation of its own."""
+        columns = _columns_of(decided, np.arange(len(decided.table)))
+        names = tuple(columns)
+        single = {ORIG_WILD: 1, RESP_WILD: 1, SERVICE_WILD: 1}
+        return tuple(
+            self._conversation(dict(zip(names, values, strict=True)), single)
+            for values in zip(*(columns[name].tolist() for name in names), strict=True)
+        )
+
     def _count(self, decided: Decided) -> None:
         table, size = decided.table, len(self._zoning.names)
         pair = decided.orig_zone.astype(np.int64) * size + decided.resp_zone
@@ -330,6 +340,7 @@ class Judge:
             flows=row["flows"],
             packets=row["packets"],
             bytes=row["bytes"],
+            orig_bytes=row["orig_bytes"],
             resp_packets=row["resp_packets"],
             first_seen=row["first_seen"],
             last_seen=row["last_seen"],
