@@ -39,11 +39,11 @@ def check(evidence: Evidence) -> Iterator[Finding]:
         if one.decision is not Decision.ALLOWED and not is_breach(one):
             continue
         looks = [(look, told) for look in opened.get(one, ()) if (told := _told(evidence, look))]
-        for does in dict.fromkeys(told.tool.name for _, told in looks):
+        for name in dict.fromkeys(told.tool.name for _, told in looks):
             yield _finding(
                 evidence,
-                [look for look, told in looks if told.tool.name == does],
-                next(told for _, told in looks if told.tool.name == does),
+                [look for look, told in looks if told.tool.name == name],
+                next(told for _, told in looks if told.tool.name == name),
             )
         if not looks and (told := _by_header(one)):
             yield tell(
@@ -92,16 +92,14 @@ def _finding(evidence: Evidence, looks: list[Looked], told: Told) -> Finding:
 def _message(evidence: Evidence, one: Conversation, told: Told) -> Text:
     orig, resp = end_words(evidence.policy, one.orig), end_words(evidence.policy, one.resp)
     service, does = service_words(one), WORDS[told.tool.does]
-    under = (
-        Text(ja=f"（許可 {one.allowed_by} の経路上）", en=f", on the path of flow {one.allowed_by}")
-        if one.decision is Decision.ALLOWED
-        else Text(ja="", en="")
-    )
+    path = one.allowed_by if one.decision is Decision.ALLOWED else None
+    under_ja = f"（許可 {path} の経路上）" if path else ""
+    under_en = f", on the path of flow {path}" if path else ""
     return Text(
         ja=f"{orig.ja}から{resp.ja}への {service.ja} で、承認の登録がない{does.ja}のソフトウェア {told.tool.name} が"
-        f"使われました{under.ja}。判別の根拠は{told.by.ja}です。",
+        f"使われました{under_ja}。判別の根拠は{told.by.ja}です。",
         en=f"{told.tool.name}, software for {does.en} that no flow approves, was used from {orig.en} to {resp.en}"
-        f" over {service.en}{under.en}; it was told by {told.by.en}.",
+        f" over {service.en}{under_en}; it was told by {told.by.en}.",
     )
 
 
