@@ -25,12 +25,15 @@ if TYPE_CHECKING:
     from zoneguard.capture.metering import Input
     from zoneguard.capture.metering import InputRead as CaptureRead
     from zoneguard.findings.finding import Finding
+    from zoneguard.findings.passage import Passage
     from zoneguard.net.flow import CaptureCoverage, FlowTable
     from zoneguard.policy.model import Policy
     from zoneguard.report.model import Coverage, InputRead, MatrixCell, Report, Summary
     from zoneguard.rules.conversing import Judge
     from zoneguard.rules.evidence import Evidence
     from zoneguard.text import Lang
+
+MOST_LOOKS = 200  # flows that the deep look opens for each question, unless told otherwise
 
 # What is no IP traffic, or a sender's own fault, is told in the coverage; these leave the run inconclusive.
 _INCONCLUSIVE = frozenset(
@@ -56,6 +59,7 @@ def check(
     generated: int,
     most_memory_mib: int = 256,
     digests: bool = True,
+    most_looks: int = MOST_LOOKS,
     progress: Callable[[int, int], None] = lambda octets, packets: None,
 ) -> Report:
     """Judge captures, exports of firewalls and routers, or both, by a policy.
@@ -71,7 +75,9 @@ def check(
     from zoneguard.policy.zoning import Zoning
     from zoneguard.report.when import day, time_zone
     from zoneguard.rules.catalogue import judge
+    from zoneguard.rules.choosing import Chooser
     from zoneguard.rules.conversing import Judge
+    from zoneguard.rules.passing import Passages
 
     policy = load_policy(policy_path or discover_policy())
     gathered = gather(paths, is_export=lambda path: export_format(path, policy) is not None)
@@ -79,12 +85,21 @@ def check(
     inputs = _inputs(gathered, policy)
     sensors = ("", *(sensor.id for sensor in policy.sensors))
     names = [str(one.path) if one.path is not None else "-" for one in inputs]
-    judged = Judge(policy, Zoning(policy, sensors), files=names, sensors=sensors)
+    zoning = Zoning(policy, sensors)
+    judged = Judge(policy, zoning, files=names, sensors=sensors)
+    passages = Passages(policy, zoning)
+    chooser = Chooser(policy, zoning, most=most_looks)
+
+    def take(table: FlowTable) -> None:
+        decided = judged.add(table)
+        passages.add(decided)
+        chooser.add(decided)
+
     metered = Metered()
     if inputs:
         metered = meter(
             inputs,
-            judged.add,
+            take,
             jobs=jobs,
             most_memory_mib=most_memory_mib,
             domains=overlap_domains(policy),
@@ -111,6 +126,7 @@ def check(
         judged,
         metered,
         results,
+        gateways=passages.told() if inputs else (),
         evidence=evidence,
         findings=findings,
         lang=lang,
@@ -223,6 +239,7 @@ def _report(
     metered: Metered,
     results: Sequence[ExportRead],
     *,
+    gateways: tuple[Passage, ...],
     evidence: Evidence,
     findings: tuple[Finding, ...],
     lang: Lang,
@@ -248,6 +265,7 @@ def _report(
         summary=_summary(findings, metered, results, fail_on),
         matrix=matrix,
         findings=findings,
+        gateways=gateways,
     )
 
 
@@ -342,6 +360,8 @@ def _coverage(
         duplicates=seen.duplicates,
         truncated=seen.truncated,
         dropped=seen.dropped,
+        opened=len(evidence.looks),
+        not_opened=sum(evidence.left.values()),
         unknown_endpoints=judged.unknown_endpoints()[0],
         zones_observed=tuple(zone.id for zone in policy.zones if zone.id in evidence.zones_observed),
         zones_not_observed=tuple(zone.id for zone in policy.zones if zone.id not in evidence.zones_observed),

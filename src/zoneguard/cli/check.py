@@ -80,6 +80,18 @@ FORMATS = ("text", "json")
         en="Record the SHA-256 of the evidence (default); without it large captures are judged faster.",
     ),
 )
+@option(
+    "--look",
+    "most_looks",
+    type=click.IntRange(min=0),
+    default=200,
+    show_default=True,
+    metavar="N",
+    words=Text(
+        ja="中を開いて確かめるフローの数の上限（問いごと）。0 なら開きません。",
+        en="How many flows to open and look into, for each question; 0 opens none.",
+    ),
+)
 @click.pass_context
 def check(
     ctx: click.Context,
@@ -93,6 +105,7 @@ def check(
     today: str | None,
     most_memory_mib: int,
     digests: bool,
+    most_looks: int,
 ) -> None:
     """Judge evidence, write the report in every form asked for, and end with its exit code."""
     from zoneguard import api
@@ -114,6 +127,7 @@ def check(
             generated=generated,
             most_memory_mib=most_memory_mib,
             digests=digests,
+            most_looks=most_looks,
             progress=progress.update,
         )
     for form, path in targets:

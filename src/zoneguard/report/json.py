@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from zoneguard.findings.finding import AppliedWaiver, Clause, Finding, Party
+    from zoneguard.findings.passage import Passage
     from zoneguard.report.model import Coverage, InputRead, MatrixCell, PolicyRead, Report, Summary
     from zoneguard.text import Text
 
@@ -39,6 +40,7 @@ def report_document(report: Report) -> Json:
         "coverage": _coverage(report.coverage),
         "summary": _summary(report.summary),
         "matrix": [_cell(cell) for cell in report.matrix],
+        "gateways": [_passage(one, zone) for one in report.gateways],
         "findings": [finding_document(finding, zone) for finding in report.findings],
     }
 
@@ -92,6 +94,8 @@ def _coverage(coverage: Coverage) -> Json:
         "duplicates": coverage.duplicates,
         "truncated": coverage.truncated,
         "dropped": coverage.dropped,
+        "opened": coverage.opened,
+        "not_opened": coverage.not_opened,
         "unknown_endpoints": coverage.unknown_endpoints,
         "zones_observed": list(coverage.zones_observed),
         "zones_not_observed": list(coverage.zones_not_observed),
@@ -119,6 +123,28 @@ def _cell(cell: MatrixCell) -> Json:
         "observed_packets": cell.observed_packets,
         "observed_bytes": cell.observed_bytes,
         "violations": cell.violations,
+    }
+
+
+def _passage(passage: Passage, zone: tzinfo) -> Json:
+    return {
+        "id": passage.gateway,
+        "sanitizes": passage.sanitizes,
+        "legs": [
+            _present(
+                zone=leg.zone,
+                flows=leg.flows,
+                bytes_in=leg.bytes_in,
+                bytes_out=leg.bytes_out,
+                first_seen=_time(leg.first_seen, zone),
+                last_seen=_time(leg.last_seen, zone),
+            )
+            for leg in passage.legs
+        ],
+        "carried": passage.carried,
+        "paired": passage.paired,
+        "past": passage.past,
+        "whole": passage.whole,
     }
 
 

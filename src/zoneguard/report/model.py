@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from zoneguard.errors import ExitCode
     from zoneguard.findings.finding import Finding, Verdict
+    from zoneguard.findings.passage import Passage
     from zoneguard.text import Lang, Text
 
 SCHEMA = "zoneguard.report/1"
@@ -77,6 +78,8 @@ class Coverage:
     duplicates: int = 0
     truncated: int = 0
     dropped: int = 0
+    opened: int = 0  # flows that the deep look opened
+    not_opened: int = 0  # flows that it was to open and did not, for the bound on their number
     unknown_endpoints: int = 0
     zones_observed: tuple[str, ...] = ()
     zones_not_observed: tuple[str, ...] = ()
@@ -121,6 +124,7 @@ class Report:
     summary: Summary
     matrix: tuple[MatrixCell, ...]
     findings: tuple[Finding, ...]
+    gateways: tuple[Passage, ...] = ()
 
 
 def observed_period(report: Report) -> tuple[int, int] | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from zoneguard.findings.finding import SEVERITY_ORDER, Verdict
 from zoneguard.report.findings_text import finding_lines
+from zoneguard.report.gateways_text import gateway_rows
 from zoneguard.report.harmless import harmless
 from zoneguard.report.model import observed_period
 from zoneguard.report.when import short, time_zone
@@ -53,7 +54,7 @@ def print_report(report: Report, terminal: TextIO) -> None:
 
 def _lines(report: Report, width: int) -> Iterator[tuple[str, str]]:
     """Yield the kind of each line (a heading, a severity or nothing) and the line, made harmless."""
-    for section in (_header, _matrix, _findings, _unverifiable, _coverage, _summary):
+    for section in (_header, _matrix, _gateways, _findings, _unverifiable, _coverage, _summary):
         for kind, line in section(report, width):
             yield kind, harmless(line)
 
@@ -153,6 +154,13 @@ def _matrix_row(cell: MatrixCell) -> tuple[str, ...]:
     )
 
 
+def _gateways(report: Report, width: int) -> Iterator[tuple[str, str]]:
+    rows = list(gateway_rows(report)) if _has_captures(report) else []
+    if rows:
+        yield from _heading(Text(ja="無害化装置", en="Sanitising gateways").in_(report.lang))
+        yield from _labelled(rows, width)
+
+
 def _findings(report: Report, width: int) -> Iterator[tuple[str, str]]:
     lang, zone = report.lang, time_zone(report.policy.timezone)
     number = 0
@@ -219,6 +227,7 @@ def _coverage(report: Report, width: int) -> Iterator[tuple[str, str]]:
         (Text(ja="ミラーの重複", en="mirror copies"), seen.duplicates),
         (Text(ja="切り詰め", en="truncated"), seen.truncated),
         (Text(ja="取りこぼし", en="dropped"), seen.dropped),
+        (Text(ja="中を開いたフロー", en="flows opened"), seen.opened),
         (Text(ja="所属不明の端点", en="unknown endpoints"), seen.unknown_endpoints),
     )
     rows = [(label.in_(lang), f"{count:,}") for label, count in counts]

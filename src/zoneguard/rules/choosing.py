@@ -40,7 +40,6 @@ MOST_OCTETS: Mapping[Ask, int] = {  # of payload that is read again from one flo
     Ask.NAMES: 256 << 10,
     Ask.TOOL: 32 << 10,
 }
-MOST_FLOWS = 200  # of each question, unless the run is told another number
 _SLACK = 4  # so many times as many wait before they are sifted
 _CROSSINGS = [decision in VIOLATIONS or decision is Decision.ALLOWED for decision in DECISIONS]
 _ALLOWED = DECISIONS.index(Decision.ALLOWED)
@@ -64,7 +63,7 @@ class Chooser:
     and not on the order in which blocks came.
     """
 
-    def __init__(self, policy: Policy, zoning: Zoning, *, most: int = MOST_FLOWS) -> None:
+    def __init__(self, policy: Policy, zoning: Zoning, *, most: int) -> None:
         self._most = most
         self._flow_ask = np.array([*(_ask_of(flow) for flow in policy.flows), -1], np.int8)
         self._into_lgwan = np.array([policy.role(name) is Role.LGWAN for name in zoning.names])
