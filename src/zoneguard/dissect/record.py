@@ -69,6 +69,9 @@ class ProxySeen:
     host: str  # lower case, name or address
     port: int
     accepted: bool | None  # None: the answer was not seen
+    others: tuple[
+        tuple[str, int], ...
+    ] = ()  # further hosts and ports that later absolute requests of the same connection name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
