@@ -72,9 +72,10 @@ def read_client_hello(body: bytes, *, datagrams: bool = False) -> ClientHello | 
 
 
 def read_server_hello(body: bytes) -> int | None:
-    """Give the version that a server chose: supported_versions before the legacy field, also of a
-    HelloRetryRequest, which is a ServerHello with a random number of its own.
-    """  # fmt: skip
+    """Give the version that a server chose: that of supported_versions before the legacy field.
+
+    A HelloRetryRequest is a ServerHello with a fixed random number, and read the same.
+    """
     reader = Octets(body)
     try:
         version = reader.number(2)
@@ -146,7 +147,7 @@ class _Extensions:
 
 
 def _numbers(reader: Octets) -> tuple[int, ...]:
-    found = []
+    found: list[int] = []
     while reader.left >= 2:
         value = reader.number(2)
         if not is_grease(value):

@@ -179,9 +179,10 @@ def _opened_with(header: _Header, identity: bytes, label: bytes) -> bytes | None
     number = int.from_bytes(packet[at : at + size], "big")
     nonce = (int.from_bytes(iv, "big") ^ number).to_bytes(12, "big")
     try:
-        return AESGCM(key).decrypt(nonce, bytes(packet[at + size :]), bytes(packet[: at + size]))
+        plain: bytes = AESGCM(key).decrypt(nonce, bytes(packet[at + size :]), bytes(packet[: at + size]))
     except InvalidTag:
         return None
+    return plain
 
 
 def _crypto_frames(frames: bytes) -> Iterable[tuple[int, bytes]]:

@@ -20,7 +20,11 @@ def is_rdp(orig: bytes) -> bool:
     variable = _variable_part(orig, _CONNECTION_REQUEST)
     if variable is None:
         return False
-    return not variable or variable.startswith((b"Cookie:", b"msts=", b"tsv:")) or variable[:1] in {b"\x01", b"\x06"}
+    return (
+        not variable
+        or variable.startswith((b"Cookie:", b"msts=", b"tsv:"))
+        or variable[:1] in {b"\x01", b"\x06"}
+    )
 
 
 def is_rdp_answer(resp: bytes) -> bool:

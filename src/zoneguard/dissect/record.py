@@ -152,6 +152,7 @@ class Look:
 
     sight: Sight
     spoken: Spoken | None = None  # of the outermost layer
+    inside: Spoken | None = None  # of the layer within: behind a proxy's, STARTTLS's or RDP's agreement
     tls: TlsSeen | None = None  # also when TLS followed a proxy's, STARTTLS's or RDP's agreement
     proxy: ProxySeen | None = None
     web: WebSeen | None = None

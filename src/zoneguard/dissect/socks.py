@@ -23,6 +23,14 @@ def read_socks(orig: bytes, resp: bytes) -> tuple[ProxySeen, tuple[int, int] | N
     return None
 
 
+def is_greeting(orig: bytes, resp: bytes) -> bool:
+    """Tell a SOCKS 5 client that offers methods, and a server that chose one or none of them."""
+    offers = len(orig) >= 3 and orig[0] == 5 and 0 < orig[1] <= len(orig) - 2
+    return (
+        offers and len(resp) >= 2 and resp[0] == 5 and (resp[1] in orig[2 : 2 + orig[1]] or resp[1] == 0xFF)
+    )
+
+
 def _read_4(orig: bytes, resp: bytes) -> tuple[ProxySeen, tuple[int, int] | None] | None:
     reader = Octets(orig, 1)
     command, port, address = reader.number(1), reader.number(2), reader.take(4)
@@ -30,7 +38,7 @@ def _read_4(orig: bytes, resp: bytes) -> tuple[ProxySeen, tuple[int, int] | None
     host: str | None = str(ipaddress.IPv4Address(address))
     if address[:3] == b"\0\0\0" and address[3]:
         host = hostname(_text(reader))
-    if command not in {1, 2} or host is None or (resp and resp[0] != 0):
+    if command not in {1, 2} or host is None or (resp and resp[0] != 0) or (not resp and reader.left):
         return None
     accepted = resp[1] == 90 if len(resp) >= 8 else None
     if accepted is not None and resp[1] not in range(90, 94):
@@ -54,7 +62,7 @@ def _read_5(orig: bytes, resp: bytes) -> tuple[ProxySeen, tuple[int, int] | None
             answered.take(2)
     version, command, zero = asked.number(1), asked.number(1), asked.number(1)
     host, port = _address(asked), asked.number(2)
-    if version != 5 or command not in {1, 2, 3} or zero or host is None:
+    if version != 5 or command not in {1, 2, 3} or zero or host is None or (not resp and asked.left):
         return None
     accepted = None
     if answered.left >= 4:

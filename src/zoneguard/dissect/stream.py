@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 TCP = 6
 MOST_OCTETS = 32 << 20  # of one direction that are kept
-MOST_PIECES = 4096  # of one direction: runs of octets between gaps, or datagrams are bounded by MOST_DATAGRAMS
+MOST_PIECES = (
+    4096  # of one direction: runs of octets between gaps, or datagrams are bounded by MOST_DATAGRAMS
+)
 MOST_DATAGRAMS = 100_000
 _FIN, _SYN, _RST, _ACK = 1, 2, 4, 16
 _HALF = 1 << 31
@@ -163,7 +165,9 @@ class _Side:
     def told(self) -> Half:
         """Give what was said, from the start of the connection where it is known."""
         if not self._runs:
-            self.misses = self._acked is not None and bool(self._starts) and self._acked > self._starts[-1] + 1
+            self.misses = (
+                self._acked is not None and bool(self._starts) and self._acked > self._starts[-1] + 1
+            )
             return Half(ended=self._closed is not None, troubles=tuple(sorted(self._troubles)))
         start = self._start()
         pieces: list[bytearray] = []
@@ -248,4 +252,3 @@ def _begin(run: tuple[int, bytearray]) -> int:
 
 def _end(run: tuple[int, bytearray]) -> int:
     return run[0] + len(run[1])
-

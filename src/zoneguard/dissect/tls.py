@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from zoneguard.dissect.hello import CLIENT_HELLO, SERVER_HELLO, ClientHello, newest_first, read_client_hello, read_server_hello
+from zoneguard.dissect.hello import (
+    CLIENT_HELLO,
+    SERVER_HELLO,
+    ClientHello,
+    newest_first,
+    read_client_hello,
+    read_server_hello,
+)
 from zoneguard.dissect.ja4 import ja4
 from zoneguard.dissect.octets import Octets
 from zoneguard.dissect.record import TlsSeen
@@ -71,7 +78,12 @@ def records(octets: bytes) -> int:
     at = count = 0
     while at + 5 <= len(octets) and count < _MOST_RECORDS:
         size = int.from_bytes(octets[at + 3 : at + 5], "big")
-        if octets[at] not in _KINDS or octets[at + 1] != 3 or octets[at + 2] > 4 or not 0 < size <= _MOST_RECORD:
+        if (
+            octets[at] not in _KINDS
+            or octets[at + 1] != 3
+            or octets[at + 2] > 4
+            or not 0 < size <= _MOST_RECORD
+        ):
             return 0
         count += 1
         at += 5 + size
@@ -109,7 +121,11 @@ def read_dtls(sent: Iterable[tuple[bool, bytes]]) -> TlsSeen | None:
 
 def is_dtls(datagram: bytes) -> bool:
     """Tell whether a datagram opens with a DTLS record whose length fits."""
-    if len(datagram) < 13 or datagram[0] not in _KINDS or datagram[1:3] not in {b"\xfe\xff", b"\xfe\xfd", b"\x01\x00"}:
+    if (
+        len(datagram) < 13
+        or datagram[0] not in _KINDS
+        or datagram[1:3] not in {b"\xfe\xff", b"\xfe\xfd", b"\x01\x00"}
+    ):
         return False
     return 13 + int.from_bytes(datagram[11:13], "big") <= len(datagram)
 

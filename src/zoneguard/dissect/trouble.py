@@ -33,6 +33,10 @@ TROUBLES = {
         ja="フローのパケットを読み直せませんでした。",
         en="The packets of the flow could not be read again.",
     ),
+    "mail-ambiguous": Text(
+        ja="メールの形式を示すヘッダーが重複しているか、長すぎるか、知られていないため、読み方が一つに定まりません。",
+        en="Headers that tell the form of a message are doubled, overlong or unknown, so it can be read in several ways.",
+    ),
     "mail-beyond": Text(
         ja="メールが長いため、読む上限を超えた部分は見ていません。",
         en="A message is long; what lies beyond the limit of reading was not looked at.",
