@@ -134,7 +134,7 @@ class _Extensions:
                 self.server_name = hostname(names.vector(2).rest())
         elif kind == _ALPN and content.left:
             names = content.vector(2)
-            found = []
+            found: list[bytes] = []
             while names.left and len(found) < _MOST_ALPN:
                 found.append(names.vector(1).rest())
             self.alpn = tuple(found)
