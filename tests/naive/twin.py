@@ -86,6 +86,9 @@ class Flow:
     unreachable: bool = False
     copies: int = 0
     copy: tuple[int, int, int] = (0, 0, 0)
+    members: list[tuple[Any, ...]] = field(
+        default_factory=list
+    )  # the packets whose frames stand at their place
 
 
 # --- files ------------------------------------------------------------------------------------------------
@@ -256,9 +259,12 @@ class Twin:
         self.fragments: dict[Any, dict[str, Any]] = {}
         self.claims: Counter[tuple[int, int, bytes, int]] = Counter()
         self.packets = self.copies = self.errors = self.decoded = 0
+        self.file = -1
+        self.record: Record | None = None
 
     def read(self, capture: bytes) -> None:
         """Read one capture."""
+        self.file += 1
         for record in records(capture):
             self.packets += 1
             self.record, self.out = record, []
@@ -272,6 +278,7 @@ class Twin:
 
     def flows(self) -> list[dict[str, Any]]:
         """Give all flows; fragments whose first never came are flows without ports."""
+        self.record = None
         for waiting in self.fragments.values():
             if waiting["ports"] is None and waiting["packets"]:
                 self.meter(self.lost(waiting))
@@ -762,6 +769,10 @@ class Twin:
         flow.octets[way] += p.octets + getattr(p, "octets_extra", 0)
         if flow.links[way] is None:
             flow.links[way] = (p.vlan, p.source_mac, p.target_mac)
+        if self.record is not None and self.record.frame == p.frame:
+            flow.members.append(
+                (self.file, p.frame, p.time, way, p.flags, p.payload or b"", self.record.data)
+            )
         if tcp:
             self.tcp(flow, p, way)
             carries = p.has_payload and not p.flags & (SYN | RST)

@@ -25,6 +25,7 @@ INTERPRETED_BELOW = 4_000_000
 _MODULES = {
     "meter": ("zoneguard.capture.decode", "zoneguard.capture.meter"),
     "joining": ("zoneguard.capture.joining",),
+    "picking": ("zoneguard.capture.decode", "zoneguard.capture.meter", "zoneguard.capture.picking"),
 }
 _loaded: dict[tuple[str, bool], ModuleType] = {}
 _cache: Path | None = None

@@ -87,7 +87,6 @@ from zoneguard.capture.layout import (
     Z_CLAIMS,
     Z_CURSOR,
     Z_DONE,
-    Z_FIRST_TIME,
     Z_FORMAT,
     Z_FRAME,
     Z_FRAMES,
@@ -95,6 +94,7 @@ from zoneguard.capture.layout import (
     Z_IDLE_TCP,
     Z_INTERFACES,
     Z_LARGEST,
+    Z_LEAST,
     Z_LEFT,
     Z_LIMIT,
     Z_LINK,
@@ -367,8 +367,7 @@ def frame(t: Tables, b: Octets, i: int) -> None:
             z[N_CLOCK_BACK] += 1
     else:
         z[Z_NOW] = time
-    if z[Z_FIRST_TIME] == 0 or time < z[Z_FIRST_TIME]:
-        z[Z_FIRST_TIME] = time
+    z[Z_LEAST] = min(z[Z_LEAST], time)
     if f.link < 0:
         z[N_BAD_INTERFACE] += 1
         return
