@@ -69,6 +69,9 @@ class ProxySeen:
     host: str  # lower case, name or address
     port: int
     accepted: bool | None  # None: the answer was not seen
+    others: tuple[
+        tuple[str, int], ...
+    ] = ()  # further hosts and ports that later absolute requests of the same connection name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +152,7 @@ class Look:
 
     sight: Sight
     spoken: Spoken | None = None  # of the outermost layer
+    inside: Spoken | None = None  # of the layer within: behind a proxy's, STARTTLS's or RDP's agreement
     tls: TlsSeen | None = None  # also when TLS followed a proxy's, STARTTLS's or RDP's agreement
     proxy: ProxySeen | None = None
     web: WebSeen | None = None
