@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,7 +50,7 @@ class City:
 
     def run(self, host: str, *command: str, timeout: float = 30, text: str = "") -> None:
         """Run a client to its end, or for as long as it may take; how it ended is its own matter."""
-        try:
+        with suppress(subprocess.TimeoutExpired):
             subprocess.run(
                 ["ip", "netns", "exec", f"{PREFIX}-{host}", *command],
                 input=text.encode(),
@@ -60,8 +60,6 @@ class City:
                 timeout=timeout,
                 check=False,
             )
-        except subprocess.TimeoutExpired:
-            pass
 
     def write(self, name: str, text: str) -> Path:
         """Put a file, a configuration perhaps, into the folder."""
@@ -184,6 +182,17 @@ def certificate(folder: Path, name: str) -> tuple[Path, Path]:
         stderr=subprocess.DEVNULL,
     )
     return crt, key
+
+
+def fingerprint(crt: Path) -> str:
+    """Give the SHA-256 of a certificate, as OpenVPN writes it."""
+    told = subprocess.run(
+        ["openssl", "x509", "-in", str(crt), "-noout", "-fingerprint", "-sha256"],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return told.stdout.strip().partition("=")[2]
 
 
 def _ip(*words: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from city import City, Host, certificate
+from city import City, Host, certificate, fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,7 +17,7 @@ VDI = Host("vdi", "192.168.10.3", "02:03:10:00:00:03")
 FILE_SERVER = Host("files", "192.168.20.40", "02:03:20:00:00:40")
 IN_TERMINAL = Host("client", "192.168.20.7", "02:03:20:00:00:07")
 IN_PROXY = Host("proxy", "192.168.250.10", "02:03:50:00:00:10")
-IN_RESOLVER = Host("resolver", "192.168.250.53", "02:03:50:00:00:53")
+IN_RESOLVER = Host("resolver", "192.168.250.11", "02:03:50:00:00:11")
 UPPER_PROXY = Host("upper", "192.168.254.1", "02:00:00:fe:00:01")
 LBO_PROXY = Host("lbo", "172.16.252.2", "02:02:52:00:00:02")
 CLOUD = Host("cloud", "203.0.113.9", "02:00:00:fe:00:03")
@@ -313,6 +313,11 @@ def _upper_before(made: City) -> None:
     )
 
 
+def _odd_before(made: City) -> None:
+    _upper_before(made)
+    _web(made, OUTSIDE, port=22)
+
+
 def _samba(made: City) -> None:
     share = made.folder / "share"
     share.mkdir()
@@ -342,7 +347,8 @@ def _copy(made: City) -> None:
 
 
 def _openvpn_server(made: City) -> None:
-    made.run(OUTSIDE.name, "openvpn", "--genkey", "secret", str(made.folder / "static.key"))
+    crt, key = certificate(made.folder, OUTSIDE.name)
+    other, _ = certificate(made.folder, IN_PROXY.name)
     made.start(
         OUTSIDE.name,
         *(
@@ -357,12 +363,15 @@ def _openvpn_server(made: City) -> None:
             "--proto",
             "udp",
         ),
-        *("--secret", "static.key", "--cipher", "AES-256-CBC", "--allow-deprecated-insecure-static-crypto"),
+        *("--tls-server", "--dh", "none", "--cert", str(crt), "--key", str(key)),
+        *("--peer-fingerprint", fingerprint(other)),
         settle=3,
     )
 
 
 def _openvpn(made: City) -> None:
+    crt = made.folder / f"{OUTSIDE.name}.crt"
+    own = made.folder / f"{IN_PROXY.name}.crt"
     tunnel = made.start(
         IN_PROXY.name,
         *(
@@ -377,7 +386,8 @@ def _openvpn(made: City) -> None:
             "443",
             "udp",
         ),
-        *("--secret", "static.key", "--cipher", "AES-256-CBC", "--allow-deprecated-insecure-static-crypto"),
+        *("--tls-client", "--cert", str(own), "--key", str(own.with_suffix(".key"))),
+        *("--peer-fingerprint", fingerprint(crt)),
         settle=5,
     )
     made.run(IN_PROXY.name, "ping", "-c", "5", "-i", "0.2", "10.98.0.1")
@@ -474,7 +484,7 @@ SCENES: dict[str, Scene] = {
     ),
     "g02-odd-port": Scene(
         (IN_PROXY, UPPER_PROXY, OUTSIDE),
-        _upper_before,
+        _odd_before,
         lambda made: _fetch(made, IN_PROXY, UPPER_PROXY, "https://www.example.jp:22/"),
         beyond=OUTSIDE,
     ),

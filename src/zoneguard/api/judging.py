@@ -96,15 +96,17 @@ def check(
         chooser.add(decided)
 
     metered = Metered()
+    domains = overlap_domains(policy)
+    interfaces = {s.interface: i for i, s in enumerate(policy.sensors, 1) if s.interface is not None}
     if inputs:
         metered = meter(
             inputs,
             take,
             jobs=jobs,
             most_memory_mib=most_memory_mib,
-            domains=overlap_domains(policy),
+            domains=domains,
             digests=digests,
-            interfaces={s.interface: i for i, s in enumerate(policy.sensors, 1) if s.interface is not None},
+            interfaces=interfaces,
             progress=progress,
         )
         _refuse_if_nothing_was_read(metered)
@@ -118,6 +120,13 @@ def check(
         ),
         traffic=bool(inputs),
     )
+    if (chosen := chooser.chosen()) is not None:
+        # Here and not above: a run that opens nothing reads nothing again and loads no dissectors.
+        from zoneguard.api.looking import with_looks
+
+        evidence = with_looks(
+            evidence, chosen, judged, inputs, metered.inputs, domains=domains, interfaces=interfaces
+        )
     if results:
         evidence = _with_exports(evidence, results)
     findings = judge(evidence)

@@ -128,6 +128,7 @@ def _parsed(octets: bytes) -> tuple[_Part | None, bool]:
         return parts[-1]
 
     parser: BytesFeedParser[_Part] = BytesFeedParser(make)
+    parts.clear()  # the parser tries the factory once
     try:
         for at in range(0, len(octets), _FEED):
             parser.feed(octets[at : at + _FEED])
