@@ -21,6 +21,7 @@ _SALT_V1 = bytes.fromhex("38762cf7f55934b34d179ae6a4c80cadccbb7f0a")
 _SALT_V2 = bytes.fromhex("0dede3def700a6db819381be6e269dcbf9bd2ed9")
 _SALT_29 = bytes.fromhex("afbfec289993d24c9e9786f19c6111e04390a899")  # draft-ietf-quic-tls-29 to -32
 _SALT_23 = bytes.fromhex("c3eef712c72ebb5a11a7d2432bb46365bef9f502")  # draft-ietf-quic-tls-23 to -28
+_EXPERIMENTS = frozenset({0xFACEB001, 0xFACEB002, 0xFACEB00E})  # mvfst; their first packets stay closed
 _DRAFTS = 0xFF000000
 _MOST_PACKETS = 64  # Initial packets that are opened
 _MOST_HELLO = 1 << 16
@@ -70,7 +71,13 @@ def is_quic(datagram: bytes) -> bool:
     if datagram[0] & 0x80:
         lengths_fit = datagram[5] <= 20 and 7 + datagram[5] <= len(datagram)
         google = datagram[1:2] in {b"Q", b"T"} and datagram[2:5].isdigit()
-        return (_salt(version) is not None or google) and lengths_fit
+        known = (
+            _salt(version) is not None
+            or google
+            or version & 0x0F0F0F0F == 0x0A0A0A0A
+            or version in _EXPERIMENTS
+        )
+        return known and lengths_fit
     return datagram[0] & 0x09 == 0x09 and datagram[9:10] == b"Q" and datagram[10:13].isdigit()
 
 

@@ -224,7 +224,7 @@ def _others(sides: Sides) -> Found | None:
         return Found(spoken=Spoken.TELNET)
     if opening.is_openvpn_stream(orig) or opening.is_openvpn_stream(resp):
         return Found(spoken=Spoken.OPENVPN)
-    if tls.records(orig) > 1 or tls.records(resp) > 1:  # the middle of a connection
+    if tls.is_middle(orig) or tls.is_middle(resp):
         return Found(spoken=Spoken.TLS)
     return None
 
