@@ -81,6 +81,16 @@ def is_quic(datagram: bytes) -> bool:
     return datagram[0] & 0x09 == 0x09 and datagram[9:10] == b"Q" and datagram[10:13].isdigit()
 
 
+def initial_keys(version: int, identity: bytes, label: bytes) -> tuple[bytes, bytes, bytes]:
+    """Derive key, iv and header protection key of Initial packets from the client's first connection id.
+
+    `label` is "client in" or "server in" (RFC 9001 section 5.2, RFC 9369 section 3.3).
+    """
+    secret = _expand(hmac.digest(_salt(version) or b"", identity, "sha256"), label, 32)
+    prefix = b"quicv2 " if version == _V2 else b"quic "
+    return _expand(secret, prefix + b"key", 16), _expand(secret, prefix + b"iv", 12), _expand(secret, prefix + b"hp", 16)
+
+
 def _told(asked: _Crypto, answered: _Crypto) -> tuple[TlsSeen | None, str | None]:
     request, reply = asked.message(), answered.message()
     hello = read_client_hello(request[1]) if request is not None and request[0] == CLIENT_HELLO else None
@@ -166,12 +176,7 @@ def _opened_with(header: _Header, identity: bytes, label: bytes) -> bytes | None
     from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-    salt = _salt(header.version) or b""
-    secret = _expand(hmac.digest(salt, identity, "sha256"), label, 32)
-    prefix = b"quicv2 " if header.version == _V2 else b"quic "
-    key, iv, mask_key = (
-        _expand(secret, prefix + what, size) for what, size in ((b"key", 16), (b"iv", 12), (b"hp", 16))
-    )
+    key, iv, mask_key = initial_keys(header.version, identity, label)
     packet, at = bytearray(header.packet), header.number_at
     sample = bytes(packet[at + 4 : at + 20])
     if len(sample) < 16:
