@@ -169,52 +169,70 @@ def difference(ja4: str | None, want: str) -> str:
     return "other"
 
 
+@dataclass(slots=True)
+class Compared:
+    """Sums over a corpus."""
+
+    seen: collections.Counter[str]
+    spoken: dict[str, collections.Counter[bool]]
+    fingerprints: collections.Counter[str]
+    slow: int = 0
+
+    def add(self, name: str, ends: Ends, payload: bool, seen: Look, want: Expected | None) -> None:  # noqa: FBT001 - one of a row
+        """Take one flow, and print what differs."""
+        self.seen.update(("flows", seen.sight.value, *seen.troubles))
+        if want is None or not payload:
+            return
+        if want.spoken is not None:
+            alike = want.spoken in {seen.spoken, seen.inside}
+            self.spoken[want.spoken][alike] += 1
+            if not alike:
+                told = f"{seen.spoken} ({seen.sight})"
+                print(f"protocol: {name} {sorted(ends[1])} {want.spoken}, here {told} {seen.troubles}")
+        if want.ja4 is not None:
+            ja4 = seen.tls.ja4 if seen.tls else None
+            kind = difference(ja4, want.ja4)
+            self.fingerprints[kind] += 1
+            if kind == "other":
+                print(f"ja4: {name} {sorted(ends[1])} {want.ja4}, here {ja4} {seen.troubles}")
+
+    def tell(self) -> None:
+        """Print the sums."""
+        print(dict(self.seen))
+        for name, count in sorted(self.spoken.items()):
+            print(f"{name}: {count[True]} of {count[True] + count[False]} alike")
+        asked = [self.spoken[name] for name in ASKED]
+        alike, other = sum(one[True] for one in asked), sum(one[False] for one in asked)
+        print(f"protocols: {alike} of {alike + other} alike ({100 * alike / max(alike + other, 1):.1f} %)")
+        print(f"JA4: {sum(self.fingerprints.values())} compared, {dict(self.fingerprints)}")
+
+
+def expected(results: Path | None, name: str) -> dict[Ends, Expected]:
+    """Give what the reference says of a capture."""
+    if results is not None and (results / f"{name}.out").exists():
+        return by_ndpi(results / f"{name}.out")
+    if results is not None and (results / f"{name}.snap").exists():
+        return by_foxio(results / f"{name}.snap")
+    return {}
+
+
 def main() -> int:
-    """Compare; the exit status is 1 when a JA4 differs or a look was slow."""
+    """Compare; the exit status is 1 when a look was slow."""
     folder = Path(sys.argv[1])
     folder = folder / "pcap" if (folder / "pcap").is_dir() else folder
     results = Path(sys.argv[2]) if len(sys.argv) > 2 else None
-    counts: collections.Counter[str] = collections.Counter()
-    spoken: dict[str, collections.Counter[bool]] = collections.defaultdict(collections.Counter)
-    fingerprints: collections.Counter[str] = collections.Counter()
-    slow = 0
+    compared = Compared(
+        collections.Counter(), collections.defaultdict(collections.Counter), collections.Counter()
+    )
     for path in sorted(folder.iterdir()):
-        expected: dict[Ends, Expected] = {}
-        if results is not None and (results / f"{path.name}.out").exists():
-            expected = by_ndpi(results / f"{path.name}.out")
-        elif results is not None and (results / f"{path.name}.snap").exists():
-            expected = by_foxio(results / f"{path.name}.snap")
+        reference = expected(results, path.name)
         for ends, payload, seen, seconds in looks(path):
-            counts["flows"] += 1
-            counts[seen.sight.value] += 1
-            counts.update(seen.troubles)
             if seconds > SLOW:
-                slow += 1
+                compared.slow += 1
                 print(f"slow: {path.name} {sorted(ends[1])} {seconds:.1f} s")
-            want = expected.get(ends)
-            if want is None or not payload:
-                continue
-            if want.spoken is not None:
-                alike = want.spoken in {seen.spoken, seen.inside}
-                spoken[want.spoken][alike] += 1
-                if not alike:
-                    print(
-                        f"protocol: {path.name} {sorted(ends[1])} {want.spoken}, here {seen.spoken} {seen.troubles}"
-                    )
-            if want.ja4 is not None:
-                ja4 = seen.tls.ja4 if seen.tls else None
-                kind = difference(ja4, want.ja4)
-                fingerprints[kind] += 1
-                if kind == "other":
-                    print(f"ja4: {path.name} {sorted(ends[1])} {want.ja4}, here {ja4} {seen.troubles}")
-    print(dict(counts))
-    for name, count in sorted(spoken.items()):
-        print(f"{name}: {count[True]} of {count[True] + count[False]} alike")
-    asked = [spoken[name] for name in ASKED]
-    alike, other = sum(one[True] for one in asked), sum(one[False] for one in asked)
-    print(f"protocols: {alike} of {alike + other} alike ({100 * alike / max(alike + other, 1):.1f} %)")
-    print(f"JA4: {sum(fingerprints.values())} compared, {dict(fingerprints)}")
-    return 1 if fingerprints["other"] or slow else 0
+            compared.add(path.name, ends, payload, seen, reference.get(ends))
+    compared.tell()
+    return 1 if compared.slow else 0
 
 
 if __name__ == "__main__":

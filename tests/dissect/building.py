@@ -8,6 +8,7 @@ from zoneguard.capture.cutting import CutFlow, CutPacket
 from zoneguard.dissect.quic import initial_keys
 
 SYN, ACK, FIN, RST, PSH = 2, 16, 1, 4, 8
+ORIG, RESP = True, False
 
 
 def packet(by_orig, payload=b"", *, seq=0, ack=0, flags=ACK, frame=1, length=None):
@@ -37,9 +38,9 @@ def tcp(*turns, isn=(1000, 2000), segment=1460, open_=True, close=True, whole=Tr
     packets = []
     if open_:
         packets += [
-            packet(True, seq=at[0], flags=SYN),
-            packet(False, seq=at[1], ack=at[0] + 1, flags=SYN | ACK),
-            packet(True, seq=at[0] + 1, ack=at[1] + 1),
+            packet(ORIG, seq=at[0], flags=SYN),
+            packet(RESP, seq=at[1], ack=at[0] + 1, flags=SYN | ACK),
+            packet(ORIG, seq=at[0] + 1, ack=at[1] + 1),
         ]
     at = [at[0] + 1, at[1] + 1]
     for by_orig, octets in turns:
@@ -50,9 +51,9 @@ def tcp(*turns, isn=(1000, 2000), segment=1460, open_=True, close=True, whole=Tr
             at[me] += len(part)
     if close:
         packets += [
-            packet(True, seq=at[0], ack=at[1], flags=FIN | ACK),
-            packet(False, seq=at[1], ack=at[0] + 1, flags=FIN | ACK),
-            packet(True, seq=at[0] + 1, ack=at[1] + 1),
+            packet(ORIG, seq=at[0], ack=at[1], flags=FIN | ACK),
+            packet(RESP, seq=at[1], ack=at[0] + 1, flags=FIN | ACK),
+            packet(ORIG, seq=at[0] + 1, ack=at[1] + 1),
         ]
     return flow(packets, whole=whole)
 
@@ -82,7 +83,23 @@ def alpn(*names):
 
 
 # The example of FoxIO's technical_details/JA4.md, with the GREASE that a browser adds; the order is that of the page.
-CIPHERS = (0x1301, 0x1302, 0x1303, 0xC02B, 0xC02F, 0xC02C, 0xC030, 0xCCA9, 0xCCA8, 0xC013, 0xC014, 0x9C, 0x9D, 0x2F, 0x35)
+CIPHERS = (
+    0x1301,
+    0x1302,
+    0x1303,
+    0xC02B,
+    0xC02F,
+    0xC02C,
+    0xC030,
+    0xCCA9,
+    0xCCA8,
+    0xC013,
+    0xC014,
+    0x9C,
+    0x9D,
+    0x2F,
+    0x35,
+)
 SIGNATURES = (0x0403, 0x0804, 0x0401, 0x0503, 0x0805, 0x0501, 0x0806, 0x0601)
 EXTENSIONS = (
     0x001B, 0x0000, 0x0033, 0x0010, 0x4469, 0x0017, 0x002D, 0x000D, 0x0005, 0x0023, 0x0012, 0x002B, 0xFF01, 0x000B,
@@ -91,7 +108,9 @@ EXTENSIONS = (
 JA4 = "t13d1516h2_8daaf6152771_e5627efa2ab1"
 
 
-def hello_body(name=b"www.reiji.example", *, names=(b"h2", b"http/1.1"), more=b"", versions=(0x0304, 0x0303), padding=32):
+def hello_body(
+    name=b"www.reiji.example", *, names=(b"h2", b"http/1.1"), more=b"", versions=(0x0304, 0x0303), padding=32
+):
     contents = {
         0x0000: vector(b"\0" + vector(name, 2), 2),
         0x0010: vector(b"".join(vector(one, 1) for one in names), 2),
@@ -139,7 +158,9 @@ def dtls_hello(*, fragment=4000):
     datagrams = []
     for number, begin in enumerate(range(0, len(body), fragment)):
         part = body[begin : begin + fragment]
-        message = b"\x01" + len(body).to_bytes(3, "big") + b"\0\0" + begin.to_bytes(3, "big") + vector(part, 3)
+        message = (
+            b"\x01" + len(body).to_bytes(3, "big") + b"\0\0" + begin.to_bytes(3, "big") + vector(part, 3)
+        )
         datagrams.append(b"\x16\xfe\xfd\0\0" + number.to_bytes(6, "big") + vector(message, 2))
     return datagrams
 
@@ -148,7 +169,7 @@ def query(name, kind=1, number=7):
     return struct.pack(">HHHHHH", number, 0x0100, 1, 0, 0, 0) + _labels(name) + words(kind, 1)
 
 
-def answer(name, kind=1, number=7, data=b"\xc0\0\2\1", rcode=0, count=1):
+def answer(name, kind=1, number=7, *, data=b"\xc0\0\2\1", rcode=0, count=1):
     head = struct.pack(">HHHHHH", number, 0x8180 | rcode, 1, count, 0, 0) + _labels(name) + words(kind, 1)
     return head + (b"\xc0\x0c" + words(kind, 1) + b"\0\0\0\x3c" + vector(data, 2)) * count
 
@@ -157,13 +178,13 @@ def _labels(name):
     return b"".join(vector(label.encode(), 1) for label in name.split(".") if label) + b"\0"
 
 
-def smtp(mail, *, code=b"250 queued\r\n", before=b"", commands=None):
+def smtp(mail, *, code=b"250 queued\r\n"):
     """Give the turns of a dialogue that sends one message by DATA."""
     return (
         (False, b"220 mx.reiji.example ESMTP\r\n"),
         (True, b"EHLO gw.reiji.example\r\n"),
         (False, b"250-mx\r\n250-PIPELINING\r\n250 CHUNKING\r\n"),
-        (True, before + b"MAIL FROM:<a@reiji.example>\r\nRCPT TO:<b@reiji.example>\r\nDATA\r\n"),
+        (True, b"MAIL FROM:<a@reiji.example>\r\nRCPT TO:<b@reiji.example>\r\nDATA\r\n"),
         (False, b"250 ok\r\n250 ok\r\n354 go\r\n"),
         (True, mail.replace(b"\r\n.", b"\r\n..") + b"\r\n.\r\n"),
         (False, code),
@@ -179,7 +200,9 @@ def rdp_request(protocols=3, cookie=b"Cookie: mstshash=canary-user\r\n"):
 
 def rdp_confirm(selected=None, *, kind=2):
     variable = b"" if selected is None else bytes((kind,)) + b"\0\x08\0" + selected.to_bytes(4, "little")
-    return b"\x03\0" + words(11 + len(variable)) + bytes((6 + len(variable),)) + b"\xd0\0\0\x12\x34\0" + variable
+    return (
+        b"\x03\0" + words(11 + len(variable)) + bytes((6 + len(variable),)) + b"\xd0\0\0\x12\x34\0" + variable
+    )
 
 
 def rdp_channels(*names):
@@ -187,7 +210,9 @@ def rdp_channels(*names):
     network = struct.pack("<HHI", 0xC003, 8 + 12 * len(names), len(names))
     network += b"".join(name.ljust(8, b"\0") + b"\0\0\0\xc0" for name in names)
     blocks = core + network
-    user = b"\0\x05\0\x14\x7c\0\x01\x81\x00\0\x08\0\x10\0\x01\xc0\0Duca" + words(0x8000 | len(blocks)) + blocks
+    user = (
+        b"\0\x05\0\x14\x7c\0\x01\x81\x00\0\x08\0\x10\0\x01\xc0\0Duca" + words(0x8000 | len(blocks)) + blocks
+    )
     mcs = b"\x7f\x65\x82" + vector(b"\x04\x01\x01\x04\x01\x01\x01\x01\xff" + b"\x04\x82" + vector(user, 2), 2)
     return b"\x03\0" + words(7 + len(mcs)) + b"\x02\xf0\x80" + mcs
 
@@ -211,7 +236,15 @@ def crypto(offset, octets):
     return b"\x06" + varint(offset) + varint(len(octets)) + octets
 
 
-def initial(frames, *, version=1, ident=b"\x83\x94\xc8\xf0\x3e\x51\x57\x08", keyed_by=None, label=b"client in", number=2):
+def initial(
+    frames,
+    *,
+    version=1,
+    ident=b"\x83\x94\xc8\xf0\x3e\x51\x57\x08",
+    keyed_by=None,
+    label=b"client in",
+    number=2,
+):
     """Protect an Initial packet as RFC 9001 section 5 says; padded to 1,200 octets."""
     from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -224,7 +257,8 @@ def initial(frames, *, version=1, ident=b"\x83\x94\xc8\xf0\x3e\x51\x57\x08", key
     nonce = (int.from_bytes(iv, "big") ^ number).to_bytes(12, "big")
     packet = bytearray(head + AESGCM(key).encrypt(nonce, frames, head))
     at = len(head) - 4
-    mask = Cipher(algorithms.AES(mask_key), modes.ECB()).encryptor().update(bytes(packet[at + 4 : at + 20]))
+    mode = modes.ECB()  # noqa: S305 - RFC 9001 section 5.4.3
+    mask = Cipher(algorithms.AES(mask_key), mode).encryptor().update(bytes(packet[at + 4 : at + 20]))
     packet[0] ^= mask[0] & 0x0F
     for i in range(4):
         packet[at + i] ^= mask[1 + i]

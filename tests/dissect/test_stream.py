@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.dissect.building import ACK, FIN, RST, SYN, flow, packet, tcp, udp
+from tests.dissect.building import ACK, FIN, ORIG, RESP, RST, SYN, flow, packet, tcp, udp
 from zoneguard.dissect.record import Sight
 from zoneguard.dissect.stream import read_datagrams, read_stream
 
@@ -30,9 +30,9 @@ def test_sequence_numbers_wrap_around(isn):
 
 def test_of_overlapping_segments_the_octets_that_came_first_stay():
     packets = [
-        packet(True, seq=9, flags=SYN),
-        packet(True, b"bbb", seq=13),
-        packet(True, b"aaaaXXXXcc", seq=9 + 1),
+        packet(ORIG, seq=9, flags=SYN),
+        packet(ORIG, b"bbb", seq=13),
+        packet(ORIG, b"aaaaXXXXcc", seq=9 + 1),
     ]
     assert read_stream(flow(packets)).orig.pieces == (b"aaabbbXXcc",)
 
@@ -71,14 +71,14 @@ def test_octets_that_were_acknowledged_but_not_seen_keep_the_look_from_being_who
 
 def test_a_reset_ends_a_connection_and_its_octets_are_no_data():
     opened = tcp((True, WORDS), close=False).packets
-    reset = packet(False, b"reason", seq=2001, ack=1000 + 1 + len(WORDS), flags=RST | ACK)
+    reset = packet(RESP, b"reason", seq=2001, ack=1000 + 1 + len(WORDS), flags=RST | ACK)
     stream = read_stream(flow([*opened, reset]))
     assert stream.resp.pieces == ()
     assert stream.sight is Sight.WHOLE
 
 
 def test_of_several_syns_the_one_that_the_data_follow_begins_the_connection():
-    packets = [packet(True, seq=5_000_000, flags=SYN), *tcp((True, WORDS)).packets]
+    packets = [packet(ORIG, seq=5_000_000, flags=SYN), *tcp((True, WORDS)).packets]
     stream = read_stream(flow(packets))
     assert stream.orig.begins
     assert stream.orig.opening == WORDS
@@ -86,10 +86,10 @@ def test_of_several_syns_the_one_that_the_data_follow_begins_the_connection():
 
 def test_packets_cut_short_leave_a_gap():
     packets = [
-        packet(True, seq=0, flags=SYN),
-        packet(True, b"abc", seq=1, length=10),
-        packet(True, b"xyz", seq=11),
-        packet(True, seq=14, flags=FIN),
+        packet(ORIG, seq=0, flags=SYN),
+        packet(ORIG, b"abc", seq=1, length=10),
+        packet(ORIG, b"xyz", seq=11),
+        packet(ORIG, seq=14, flags=FIN),
     ]
     stream = read_stream(flow(packets))
     assert stream.orig.pieces == (b"abc", b"xyz")
@@ -121,14 +121,15 @@ def test_no_representation_shows_payload():
 
 
 @given(
-    st.lists(st.tuples(st.integers(0, 60), st.integers(1, 25)), min_size=1, max_size=20), st.integers(0, (1 << 32) - 1)
+    st.lists(st.tuples(st.integers(0, 60), st.integers(1, 25)), min_size=1, max_size=20),
+    st.integers(0, (1 << 32) - 1),
 )
 def test_any_segments_give_what_a_plain_table_of_octets_gives(parts, isn):
     table = {}
-    packets = [packet(True, seq=isn, flags=SYN)]
+    packets = [packet(ORIG, seq=isn, flags=SYN)]
     for number, (begin, size) in enumerate(parts):
         octets = bytes((number + 1,)) * size
-        packets.append(packet(True, octets, seq=isn + 1 + begin))
+        packets.append(packet(ORIG, octets, seq=isn + 1 + begin))
         for at, octet in enumerate(octets, begin):
             table.setdefault(at, octet)
     pieces, last = [], None

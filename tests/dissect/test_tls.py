@@ -3,7 +3,16 @@ from __future__ import annotations
 import pytest
 
 from tests.dissect import building
-from tests.dissect.building import client_hello, extension, handshake, hello_body, record, server_hello, tcp, udp
+from tests.dissect.building import (
+    client_hello,
+    extension,
+    handshake,
+    hello_body,
+    record,
+    server_hello,
+    tcp,
+    udp,
+)
 from zoneguard.dissect.hello import ClientHello
 from zoneguard.dissect.ja4 import ja4
 from zoneguard.dissect.look import look

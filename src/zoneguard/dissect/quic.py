@@ -88,7 +88,11 @@ def initial_keys(version: int, identity: bytes, label: bytes) -> tuple[bytes, by
     """
     secret = _expand(hmac.digest(_salt(version) or b"", identity, "sha256"), label, 32)
     prefix = b"quicv2 " if version == _V2 else b"quic "
-    return _expand(secret, prefix + b"key", 16), _expand(secret, prefix + b"iv", 12), _expand(secret, prefix + b"hp", 16)
+    return (
+        _expand(secret, prefix + b"key", 16),
+        _expand(secret, prefix + b"iv", 12),
+        _expand(secret, prefix + b"hp", 16),
+    )
 
 
 def _told(asked: _Crypto, answered: _Crypto) -> tuple[TlsSeen | None, str | None]:
