@@ -14,7 +14,9 @@ _TAG = re.compile(
 )
 _FEW_TAGS = 3  # so many ordinary tags are HTML; one or two may be talk about HTML
 _ENCODED_LINE = re.compile(rb"[A-Za-z0-9+/]{60,}={0,2}")
-_ENCODED_RUN = re.compile(rb"[A-Za-z0-9+/]+")
+_BASE64 = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
+NOT_BASE64 = bytes(octet for octet in range(256) if octet not in _BASE64)
+_IS_BASE64 = bytes(octet in _BASE64 for octet in range(256))  # a table that turns octets to 1 or 0
 _MOST_ENCODED_LINES = (
     7  # consecutive lines of base64: about 400 octets of data; keys and signatures are longer
 )
@@ -98,7 +100,7 @@ def is_opaque(octets: bytes, charset: str) -> bool:
         return True
     if _YENC.search(octets) or _ARMOR.search(octets) or _has_uuencode(octets):
         return True
-    if any(len(run.group()) >= _MOST_ENCODED_RUN for run in _ENCODED_RUN.finditer(octets)):
+    if b"\x01" * _MOST_ENCODED_RUN in octets.translate(_IS_BASE64):
         return True
     consecutive = 0
     for line in octets.split(b"\n"):

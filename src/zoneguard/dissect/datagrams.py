@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 _NETBIOS_PORT = 137  # its names are of another form (RFC 1002), and tell machines
 _FIRST = 6  # datagrams by which a protocol is told
 
+_FIRST_AFTER_OTHERS = 48
+
 
 def read(sent: Sequence[tuple[bool, bytes]], port: int) -> Found | None:
     """Read a flow of datagrams, (was it sent by orig?, payload) each; None where nothing is told beyond doubt."""
@@ -21,7 +23,10 @@ def read(sent: Sequence[tuple[bool, bytes]], port: int) -> Found | None:
         found = _read(sent, datagram, port)
         if found is not None:
             return found
-    return None
+    first = [datagram for _, datagram in sent[:_FIRST_AFTER_OTHERS]]
+    if any(tls.is_dtls(datagram) for datagram in first):  # behind STUN (RFC 7983)
+        return Found(spoken=Spoken.DTLS, tls=tls.read_dtls(sent))
+    return Found(spoken=Spoken.WIREGUARD) if opening.is_wireguard_data(first) else None
 
 
 def _read(sent: Sequence[tuple[bool, bytes]], first: bytes, port: int) -> Found | None:

@@ -78,6 +78,11 @@ class _Part(Message):
         super().__init__(policy)
         self.depth = 0
         self.inside: list[_Part] = []
+        self.written = ""  # the body as it stands in the message, octets above 127 as surrogates
+
+    def set_payload(self, payload: Any, charset: Any = None) -> None:  # noqa: ANN401 - as the library has it
+        self.written = payload if isinstance(payload, str) else ""
+        super().set_payload(payload, charset)
 
     def attach(self, payload: _Part) -> None:  # type: ignore[override]
         payload.depth = self.depth + 1
@@ -128,7 +133,7 @@ def _parsed(octets: bytes) -> tuple[_Part | None, bool]:
         return parts[-1]
 
     parser: BytesFeedParser[_Part] = BytesFeedParser(make)
-    parts.clear()  # the parser tries the factory once
+    parts.clear()  # it makes one to see which arguments `make` takes
     try:
         for at in range(0, len(octets), _FEED):
             parser.feed(octets[at : at + _FEED])
@@ -208,10 +213,7 @@ class _Told:
 
 def _content(part: _Part) -> tuple[bytes, bool]:
     """Give the octets of a leaf without their transfer encoding; was there one?"""
-    payload = Message.get_payload(part)
-    if not isinstance(payload, str):
-        return b"", False
-    octets = payload.encode("ascii", "surrogateescape")
+    octets = part.written.encode("ascii", "surrogateescape")
     encoding = str(part.get("content-transfer-encoding", "")).strip().lower()
     if encoding == "base64":
         return _from_base64(octets), True
@@ -224,7 +226,7 @@ def _content(part: _Part) -> tuple[bytes, bool]:
 
 def _from_base64(octets: bytes) -> bytes:
     """Decode what can be decoded; a wrong length at the end loses at most three octets."""
-    octets = re.sub(rb"[^A-Za-z0-9+/]+", b"", octets)
+    octets = octets.translate(None, body.NOT_BASE64)
     octets = octets[: len(octets) - (len(octets) % 4 == 1)]
     try:
         return binascii.a2b_base64(octets + b"=" * (-len(octets) % 4))

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from zoneguard.dissect.octets import Octets, ShortError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _ICA, _CGP = b"\x7f\x7fICA\0", b"\x1aCGP/"
 _TELNET = re.compile(rb"(?:\xff[\xfb-\xfe][\x00-\x31\x8a-\x8c\xff]){1,}")
 _KERBEROS = {0x6A: 10, 0x6B: 11, 0x6C: 12, 0x6D: 13, 0x6E: 14, 0x6F: 15, 0x7E: 30}
 _WIREGUARD = {1: 148, 2: 92, 3: 64}  # octets of a message (section 5.4 of the WireGuard paper)
+_ENOUGH = 3
 _RESET_CLIENT, _RESET_SERVER, _RESET_CLIENT_3 = 7, 8, 10  # OpenVPN: P_CONTROL_HARD_RESET_*
 
 
@@ -44,6 +49,13 @@ def is_kerberos(octets: bytes) -> bool:
 def is_wireguard(datagram: bytes) -> bool:
     """Tell a handshake message of WireGuard by its type and fixed size."""
     return datagram[1:4] == b"\0\0\0" and _WIREGUARD.get(datagram[0]) == len(datagram)
+
+
+def is_wireguard_data(datagrams: Sequence[bytes]) -> bool:
+    """Tell the middle of a WireGuard session: at least three messages with data, padded to 16 octets."""
+    return len(datagrams) >= _ENOUGH and all(
+        one[:4] == b"\x04\0\0\0" and len(one) >= 32 and len(one) % 16 == 0 for one in datagrams
+    )
 
 
 def is_openvpn(datagram: bytes) -> bool:

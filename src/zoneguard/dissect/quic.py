@@ -21,6 +21,7 @@ _SALT_V1 = bytes.fromhex("38762cf7f55934b34d179ae6a4c80cadccbb7f0a")
 _SALT_V2 = bytes.fromhex("0dede3def700a6db819381be6e269dcbf9bd2ed9")
 _SALT_29 = bytes.fromhex("afbfec289993d24c9e9786f19c6111e04390a899")  # draft-ietf-quic-tls-29 to -32
 _SALT_23 = bytes.fromhex("c3eef712c72ebb5a11a7d2432bb46365bef9f502")  # draft-ietf-quic-tls-23 to -28
+_EXPERIMENTS = frozenset({0xFACEB001, 0xFACEB002, 0xFACEB00E})  # mvfst; their first packets stay closed
 _DRAFTS = 0xFF000000
 _MOST_PACKETS = 64  # Initial packets that are opened
 _MOST_HELLO = 1 << 16
@@ -70,8 +71,28 @@ def is_quic(datagram: bytes) -> bool:
     if datagram[0] & 0x80:
         lengths_fit = datagram[5] <= 20 and 7 + datagram[5] <= len(datagram)
         google = datagram[1:2] in {b"Q", b"T"} and datagram[2:5].isdigit()
-        return (_salt(version) is not None or google) and lengths_fit
+        known = (
+            _salt(version) is not None
+            or google
+            or version & 0x0F0F0F0F == 0x0A0A0A0A
+            or version in _EXPERIMENTS
+        )
+        return known and lengths_fit
     return datagram[0] & 0x09 == 0x09 and datagram[9:10] == b"Q" and datagram[10:13].isdigit()
+
+
+def initial_keys(version: int, identity: bytes, label: bytes) -> tuple[bytes, bytes, bytes]:
+    """Derive key, iv and header protection key of Initial packets from the client's first connection id.
+
+    `label` is "client in" or "server in" (RFC 9001 section 5.2, RFC 9369 section 3.3).
+    """
+    secret = _expand(hmac.digest(_salt(version) or b"", identity, "sha256"), label, 32)
+    prefix = b"quicv2 " if version == _V2 else b"quic "
+    return (
+        _expand(secret, prefix + b"key", 16),
+        _expand(secret, prefix + b"iv", 12),
+        _expand(secret, prefix + b"hp", 16),
+    )
 
 
 def _told(asked: _Crypto, answered: _Crypto) -> tuple[TlsSeen | None, str | None]:
@@ -159,12 +180,7 @@ def _opened_with(header: _Header, identity: bytes, label: bytes) -> bytes | None
     from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-    salt = _salt(header.version) or b""
-    secret = _expand(hmac.digest(salt, identity, "sha256"), label, 32)
-    prefix = b"quicv2 " if header.version == _V2 else b"quic "
-    key, iv, mask_key = (
-        _expand(secret, prefix + what, size) for what, size in ((b"key", 16), (b"iv", 12), (b"hp", 16))
-    )
+    key, iv, mask_key = initial_keys(header.version, identity, label)
     packet, at = bytearray(header.packet), header.number_at
     sample = bytes(packet[at + 4 : at + 20])
     if len(sample) < 16:

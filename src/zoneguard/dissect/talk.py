@@ -84,6 +84,11 @@ def read(sides: Sides, layers: int = _MOST_LAYERS) -> Found | None:
     return None
 
 
+def read_middle(sides: Sides) -> Found | None:
+    """Tell what shows itself without its opening."""
+    return Found(spoken=Spoken.TLS) if tls.is_middle(sides.orig) or tls.is_middle(sides.resp) else None
+
+
 def _tls(sides: Sides) -> Found | None:
     orig, resp = sides.orig, sides.resp
     if not (tls.is_tls(orig, 1) or tls.is_old_hello(orig) or tls.is_tls(resp, 2)):
@@ -224,8 +229,6 @@ def _others(sides: Sides) -> Found | None:
         return Found(spoken=Spoken.TELNET)
     if opening.is_openvpn_stream(orig) or opening.is_openvpn_stream(resp):
         return Found(spoken=Spoken.OPENVPN)
-    if tls.records(orig) > 1 or tls.records(resp) > 1:  # the middle of a connection
-        return Found(spoken=Spoken.TLS)
     return None
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _HANDSHAKE, _APPLICATION = 22, 23
 _KINDS = frozenset({20, 21, _HANDSHAKE, _APPLICATION, 24})
+_LATER_MESSAGES = frozenset(bytes((kind,)) for kind in (4, 11, 12, 13, 14, 16, 20, 22))
 _MOST_RECORD = (1 << 14) + 2048
 _MOST_HELLO = 1 << 17  # octets of handshake that are put together
 _MOST_RECORDS = 4096
@@ -73,8 +74,11 @@ def is_old_hello(octets: bytes) -> bool:
     return version and fits and size == 9 + ciphers + session + challenge
 
 
-def records(octets: bytes) -> int:
-    """Count the TLS records that follow each other without a flaw from the first octet on."""
+def is_middle(octets: bytes) -> bool:
+    """Tell the middle of a TLS connection: records follow each other from the first octet on without a flaw.
+
+    One record proves it when it ends exactly where the octets do, or begins a later message of the handshake.
+    """
     at = count = 0
     while at + 5 <= len(octets) and count < _MOST_RECORDS:
         size = int.from_bytes(octets[at + 3 : at + 5], "big")
@@ -84,16 +88,17 @@ def records(octets: bytes) -> int:
             or octets[at + 2] > 4
             or not 0 < size <= _MOST_RECORD
         ):
-            return 0
+            return False
         count += 1
         at += 5 + size
-    return count
+    is_handshake = octets[:1] == b"\x16" and octets[5:6] in _LATER_MESSAGES
+    return count > 1 or (count == 1 and (at == len(octets) or is_handshake))
 
 
 def read_dtls(sent: Iterable[tuple[bool, bytes]]) -> TlsSeen | None:
     """Read both hellos of a DTLS connection from its datagrams, (was it sent by orig?, payload) each.
 
-    The last ClientHello counts: the first may only have been asked for its cookie.
+    The first ClientHello counts; one that repeats it with a cookie offers the same.
     """
     hello: ClientHello | None = None
     chosen = None
@@ -111,7 +116,7 @@ def read_dtls(sent: Iterable[tuple[bool, bytes]]) -> TlsSeen | None:
             if len(body) < total:
                 continue
             if kind == CLIENT_HELLO:
-                hello = read_client_hello(body, datagrams=True) or hello
+                hello = hello or read_client_hello(body, datagrams=True)
             else:
                 chosen = read_server_hello(body)
     if hello is None and not any(kind == SERVER_HELLO for _, kind, _ in pieces):
