@@ -20,7 +20,16 @@ if TYPE_CHECKING:
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside `path` that takes its place when the block ends well."""
+    """Give a temporary path beside `path` that takes its place when the block ends well.
+
+    What is no regular file (/dev/null, a pipe) is never replaced: it is written to as it stands.
+    """
+    if _is_special(path):
+        try:
+            yield path
+        except OSError as error:
+            raise _cannot_write(path, error) from error
+        return
     try:
         descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         os.close(descriptor)
@@ -44,6 +53,8 @@ def refuse_unwritable(path: Path) -> None:
     try:
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if _is_special(path):
+            return
         with tempfile.NamedTemporaryFile(prefix=f".{path.name}.", dir=path.parent):
             pass
     except OSError as error:
@@ -58,6 +69,10 @@ def text_output(path: Path | None) -> Iterator[TextIO]:
         return
     with whole_file(path) as draft, draft.open("w", encoding="utf-8", newline="") as file:
         yield file
+
+
+def _is_special(path: Path) -> bool:
+    return path.exists() and not path.is_file()
 
 
 def _cannot_write(path: Path, error: OSError) -> MachineLacksError:
