@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from zoneguard.dissect.octets import Octets, ShortError
@@ -39,6 +40,7 @@ _TYPES = {
     257: "CAA",
     65399: "PRIVATE",
 }
+_A, _AAAA = 1, 28
 _TXT, _NULL, _PRIVATE = 16, 10, 65399
 _JP_SECOND_LEVELS = frozenset({"ac", "ad", "co", "ed", "go", "gr", "lg", "ne", "or"})
 _MOST_NAME = 255
@@ -47,6 +49,7 @@ _MOST_MESSAGES = 20_000
 _MOST_RECORDS = 256  # of one message
 _MOST_SUFFIXES = 64  # told of one flow
 _MOST_KEPT = 1 << 16
+_MOST_ADDRESSES = 4096  # of one flow
 _SINGLE = "*"  # stands for every name of a single label, which may be a machine's own
 
 Name = tuple[bytes, ...]
@@ -108,6 +111,7 @@ class _Told:
         self._names: set[int] = set()
         self._longest = 0
         self._octets = 0
+        self._addresses: dict[tuple[str, str], None] = {}
 
     def add(self, message: bytes) -> None:
         if not is_dns(message):
@@ -129,7 +133,11 @@ class _Told:
         answers = int.from_bytes(message[6:8], "big")
         if message[3] & 0x0F == 0 and answers:
             self._answered += 1
-            self._octets += _carried(reader, answers)
+            carried, addresses = _carried(reader, answers)
+            self._octets += carried
+            for address in addresses:
+                if len(self._addresses) < _MOST_ADDRESSES:
+                    self._addresses[b".".join(name).decode("latin-1"), address] = None
 
     def seen(self) -> NamesSeen:
         return NamesSeen(
@@ -140,6 +148,7 @@ class _Told:
             types=_most(self._types),
             distinct=len(self._names),
             octets=self._octets,
+            addresses=tuple(self._addresses),
         )
 
     def _ask(self, name: Name, kind: int) -> None:
@@ -201,18 +210,20 @@ def _name(reader: Octets) -> Name:
     return tuple(labels)
 
 
-def _carried(reader: Octets, answers: int) -> int:
-    """Count the octets of the answered data that can hold anything."""
-    carried = 0
+def _carried(reader: Octets, answers: int) -> tuple[int, list[str]]:
+    """Count the octets of the answered data that can hold anything, and give the addresses among it."""
+    carried, addresses = 0, []
     try:
         for _ in range(min(answers, _MOST_RECORDS)):
             _name(reader)
             kind = reader.number(2)
             reader.take(6)
             size = reader.number(2)
-            reader.take(size)
+            data = reader.take(size)
             if kind in {_TXT, _NULL, _PRIVATE}:
                 carried += size
+            elif (kind, size) in {(_A, 4), (_AAAA, 16)}:
+                addresses.append(str(ip_address(data)))
     except ShortError:
         pass
-    return carried
+    return carried, addresses

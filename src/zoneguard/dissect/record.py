@@ -6,7 +6,7 @@ subjects, mail addresses, account names, file names and bodies never are.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -134,6 +134,8 @@ class NamesSeen:
     types: tuple[tuple[str, int], ...] = ()  # (type: "A", "TXT", "NULL" …; count)
     distinct: int = 0  # distinct names, at most what is counted
     octets: int = 0  # of names asked and TXT and NULL data answered
+    # (name asked, address answered), to be held against lists of destinations; never shown as such
+    addresses: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

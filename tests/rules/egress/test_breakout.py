@@ -6,7 +6,7 @@ from datetime import date
 import pytest
 
 from tests.rules.building import LG, WEB, allowed, city, end, judged, only, opened, talk
-from zoneguard.dissect.record import ProxySeen, Sight, Spoken, TlsSeen, WebSeen
+from zoneguard.dissect.record import NamesSeen, ProxySeen, Sight, Spoken, TlsSeen, WebSeen
 from zoneguard.findings.finding import Severity, Verdict
 from zoneguard.policy.model import PUBLIC, Approval, FlowKind
 from zoneguard.rules.choosing import Ask
@@ -113,3 +113,26 @@ def test_a_missing_name_is_for_review_and_not_merely_unverifiable():
 def test_quic_past_the_declared_https_is_for_review():
     names = {one.name for one in found(breakout(spoken=Spoken.QUIC, tls=GOOD))}
     assert names == {"breakout-encryption-quic"}
+
+
+def test_a_name_that_dns_gave_for_the_address_tells_where_a_nameless_flow_goes():
+    query = talk(LG, "172.16.10.53", 53, protocol=17, decision=Decision.WITHIN)
+
+    def found_with(name):
+        names = NamesSeen(queries=1, answered=1, addresses=((name, WEB),))
+        looks = (opened(query, ask=Ask.NAMES, names=names), breakout(sight=Sight.NOTHING))
+        return judged(OUT, query, policy=city(DIRECT), looks=looks, opened=True)
+
+    assert found_with("a.teams.example") == ()
+    (finding,) = found_with("files.example")
+    assert (finding.rule, finding.verdict) == ("ZG-D01", Verdict.VIOLATED)
+    assert "files.example" in finding.message.en
+    assert "DNS" in finding.message.en
+
+
+def test_what_passes_a_proxy_in_clear_after_connect_is_a_violation():
+    proxy = ProxySeen(how="connect", host="a.teams.example", port=443, accepted=True)
+    (finding,) = found(
+        breakout(ASKED, spoken=Spoken.HTTP, inside=Spoken.HTTP, proxy=proxy), conversation=ASKED
+    )
+    assert finding.name == "breakout-encryption-clear"

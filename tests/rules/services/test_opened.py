@@ -85,3 +85,10 @@ def test_a_clear_request_by_way_of_a_proxy_is_what_proxies_are_for():
     proxy = ProxySeen(how="absolute", host="www.example.jp", port=80, accepted=True)
     looks = (opened(BROWSING, proxy=replace(proxy)),)
     assert judged(BROWSING, policy=POLICY, looks=looks, opened=True) == ()
+
+
+def test_a_proxy_that_passes_on_ssh_behind_connect_is_for_review():
+    proxy = ProxySeen(how="connect", host="www.example.jp", port=443, accepted=True)
+    look = opened(BROWSING, spoken=Spoken.HTTP, inside=Spoken.SSH, proxy=proxy)
+    (finding,) = judged(BROWSING, policy=POLICY, looks=(look,), opened=True)
+    assert finding.name == "infrastructure-leak-proxy"

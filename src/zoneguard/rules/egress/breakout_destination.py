@@ -27,11 +27,12 @@ if TYPE_CHECKING:
 def check(evidence: Evidence) -> Iterator[Finding]:
     """Yield breakouts whose destination, by the name asked for, is not approved, and those that could not be told.
 
-    The name is that of CONNECT, else that of TLS (SNI), else that of the clear request; the address itself was
-    already held against the flow. What goes to a proxy is held against the names of the flows that go on from it.
+    The name is that of CONNECT, else that of TLS (SNI), else that of the clear request, else one for which the
+    address was given to the same client by DNS; the address itself was already held against the flow. What goes
+    to a proxy is held against the names of the flows that go on from it.
     """
-    policy = evidence.policy
-    strange: dict[tuple[str, Conversation, str], list[Looked]] = {}
+    policy, answered = evidence.policy, _answered(evidence)
+    strange: dict[tuple[str, Conversation, str, str], list[Looked]] = {}
     nameless: dict[str, list[Looked]] = {}
     for one in opened_for(evidence, Ask.BREAKOUT):
         flow = flow_of(policy, one.conversation.allowed_by)
@@ -41,16 +42,31 @@ def check(evidence: Evidence) -> Iterator[Finding]:
         if not listed:
             continue
         asked = asked_names(one.look)
-        if not asked:
+        ends = one.conversation.orig.address, one.conversation.resp.address
+        by_dns = answered.get(ends, frozenset())
+        if asked:
+            name, how = asked[0]
+            if not is_listed(name, listed):
+                strange.setdefault((flow.id, one.conversation, name, how), []).append(one)
+        elif by_dns and not any(is_listed(name, listed) for name in by_dns):
+            strange.setdefault((flow.id, one.conversation, min(by_dns), "DNS"), []).append(one)
+        elif not by_dns:
             nameless.setdefault(flow.id, []).append(one)
-        elif not is_listed(asked[0][0], listed):
-            strange.setdefault((flow.id, one.conversation, asked[0][0]), []).append(one)
-    for (flow_id, conversation, name), looks in strange.items():
-        yield _strange(policy, flow_id, conversation, name, looks)
+    for (flow_id, conversation, name, how), looks in strange.items():
+        yield _strange(policy, flow_id, conversation, name, how, looks)
     for flow_id, looks in nameless.items():
         yield _nameless(flow_id, looks)
     if not evidence.opened:
         yield from _not_opened(evidence)
+
+
+def _answered(evidence: Evidence) -> dict[tuple[str, str], frozenset[str]]:
+    """Give the names for which DNS gave each client (first) each address (second)."""
+    table: dict[tuple[str, str], set[str]] = {}
+    for one in opened_for(evidence, Ask.NAMES):
+        for name, address in one.look.names.addresses if one.look.names else ():
+            table.setdefault((one.conversation.orig.address, address), set()).add(name)
+    return {ends: frozenset(names) for ends, names in table.items()}
 
 
 def approved_names(policy: Policy, flow: AllowedFlow) -> tuple[str, ...]:
@@ -80,10 +96,9 @@ def _may_go_on(flow: AllowedFlow, onward: AllowedFlow) -> bool:
 
 
 def _strange(
-    policy: Policy, flow_id: str, conversation: Conversation, name: str, looks: Sequence[Looked]
+    policy: Policy, flow_id: str, conversation: Conversation, name: str, how: str, looks: Sequence[Looked]
 ) -> Finding:
     flow = flow_of(policy, flow_id)
-    how = asked_names(looks[0].look)[0][1]
     orig = end_words(policy, conversation.orig)
     listed = flow.approval if flow else None
     age_ja = (
@@ -117,10 +132,10 @@ def _nameless(flow_id: str, looks: Sequence[Looked]) -> Finding:
         RULE,
         looks,
         Text(
-            ja=f"許可 {flow_id} の {len(looks):,} フローでは、宛先の名前（CONNECT、SNI、Host）が見えません。"
+            ja=f"許可 {flow_id} の {len(looks):,} フローでは、宛先の名前（CONNECT、SNI、Host、DNS）が見えません。"
             "アドレスは登録の範囲内ですが、承認された名前かどうかは検証できません。",
-            en=f"{len(looks):,} flow{plural(len(looks))} under {flow_id} showed no name of a destination (CONNECT, SNI or"
-            " Host); the addresses are as declared, but whether the names are approved cannot be verified.",
+            en=f"{len(looks):,} flow{plural(len(looks))} under {flow_id} showed no name of a destination (CONNECT, SNI,"
+            " Host or DNS); the addresses are as declared, but whether the names are approved cannot be verified.",
         ),
         verdict=Verdict.UNVERIFIABLE,
         severity=Severity.INFO,

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from zoneguard.dissect.record import Spoken
 from zoneguard.findings.finding import Severity, Verdict
-from zoneguard.policy.model import FlowKind
 from zoneguard.rules.base import Rule
 from zoneguard.rules.choosing import Ask
 from zoneguard.rules.evidence import Decision
@@ -69,11 +68,9 @@ def check(evidence: Evidence) -> Iterator[Finding]:
 def _faults(flow: AllowedFlow, look: Look) -> Iterator[tuple[str, str]]:
     tls = look.tls
     if tls is None:
-        is_asked_in_clear = look.proxy is not None and look.proxy.how == "absolute"
-        if is_asked_in_clear or (look.proxy is None and look.spoken in _CLEAR and flow.protocol != "http"):
-            yield "clear", (look.spoken or Spoken.HTTP).value
-        elif look.proxy is None and look.spoken is Spoken.HTTP and flow.kind is FlowKind.BREAKOUT:
-            yield "clear", Spoken.HTTP.value
+        told = look.spoken if look.proxy is None or look.proxy.how == "absolute" else look.inside
+        if told in _CLEAR:
+            yield "clear", told.value
         return
     if tls.chosen is not None and tls.chosen < _TLS_1_2:
         yield "old", _VERSIONS.get(tls.chosen, hex(tls.chosen))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from zoneguard.dissect.record import Spoken
 from zoneguard.findings.finding import Severity, Verdict
 from zoneguard.policy.model import FlowKind
 from zoneguard.rules.base import Rule
@@ -41,7 +42,7 @@ def check(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _proxied(evidence: Evidence, one: Conversation, looks: Sequence[Looked]) -> Iterator[Finding]:
-    """Yield CONNECT and SOCKS to a bare address or to a port that is no HTTPS, once accepted or not refused."""
+    """Yield CONNECT and SOCKS to a bare address, to a port that is no HTTPS, or for what is no TLS, unless refused."""
     asked = [
         (look, look.look.proxy)
         for look in looks
@@ -49,7 +50,11 @@ def _proxied(evidence: Evidence, one: Conversation, looks: Sequence[Looked]) -> 
         and look.look.proxy.how != "absolute"
         and look.look.proxy.accepted is not False
     ]
-    odd = [(look, proxy) for look, proxy in asked if proxy.port != _HTTPS or is_literal(proxy.host)]
+    odd = [
+        (look, proxy)
+        for look, proxy in asked
+        if proxy.port != _HTTPS or is_literal(proxy.host) or look.look.inside not in {None, Spoken.TLS}
+    ]
     if not odd:
         return
     orig, resp = end_words(evidence.policy, one.orig), end_words(evidence.policy, one.resp)
@@ -59,9 +64,9 @@ def _proxied(evidence: Evidence, one: Conversation, looks: Sequence[Looked]) -> 
         RULE,
         [look for look, _ in odd],
         Text(
-            ja=f"{orig.ja}が、プロキシである{resp.ja}に、HTTPS 以外のポートまたはアドレスそのものへの中継を求めました: {shown}"
+            ja=f"{orig.ja}が、プロキシである{resp.ja}に、HTTPS 以外の通信またはアドレスそのものへの中継を求めました: {shown}"
             + (f" ほか {more:,} 件。" if more > 0 else "。"),
-            en=f"{orig.en} asked the proxy {resp.en} to pass it on to a port other than that of HTTPS, or to a bare"
+            en=f"{orig.en} asked the proxy {resp.en} to pass on something other than HTTPS, or to a bare"
             f" address: {shown}" + (f" and {more:,} more." if more > 0 else "."),
         ),
         verdict=Verdict.REVIEW,
