@@ -32,32 +32,36 @@ def check(evidence: Evidence) -> Iterator[Finding]:
     to a proxy is held against the names of the flows that go on from it.
     """
     policy, answered = evidence.policy, _answered(evidence)
-    strange: dict[tuple[str, Conversation, str, str], list[Looked]] = {}
+    strange: dict[tuple[str, Conversation, tuple[str, str]], list[Looked]] = {}
     nameless: dict[str, list[Looked]] = {}
     for one in opened_for(evidence, Ask.BREAKOUT):
         flow = flow_of(policy, one.conversation.allowed_by)
-        if flow is None or one.conversation.decision is not Decision.ALLOWED:
+        listed = approved_names(policy, flow) if flow else ()
+        if flow is None or one.conversation.decision is not Decision.ALLOWED or not listed:
             continue
-        listed = approved_names(policy, flow)
-        if not listed:
-            continue
-        asked = asked_names(one.look)
-        ends = one.conversation.orig.address, one.conversation.resp.address
-        by_dns = answered.get(ends, frozenset())
-        if asked:
-            name, how = asked[0]
-            if not is_listed(name, listed):
-                strange.setdefault((flow.id, one.conversation, name, how), []).append(one)
-        elif by_dns and not any(is_listed(name, listed) for name in by_dns):
-            strange.setdefault((flow.id, one.conversation, min(by_dns), "DNS"), []).append(one)
-        elif not by_dns:
+        destination = _destination(one, listed, answered)
+        if destination is None:
             nameless.setdefault(flow.id, []).append(one)
-    for (flow_id, conversation, name, how), looks in strange.items():
-        yield _strange(policy, flow_id, conversation, name, how, looks)
+        elif not is_listed(destination[0], listed):
+            strange.setdefault((flow.id, one.conversation, destination), []).append(one)
+    for (flow_id, conversation, destination), looks in strange.items():
+        yield _strange(policy, flow_id, conversation, destination, looks)
     for flow_id, looks in nameless.items():
         yield _nameless(flow_id, looks)
     if not evidence.opened:
         yield from _not_opened(evidence)
+
+
+def _destination(
+    one: Looked, listed: Sequence[str], answered: dict[tuple[str, str], frozenset[str]]
+) -> tuple[str, str] | None:
+    """Give the name of a destination and where it stood; of several that DNS gave, an approved one."""
+    asked = asked_names(one.look)
+    if asked:
+        return asked[0]
+    names = answered.get((one.conversation.orig.address, one.conversation.resp.address), frozenset())
+    approved = {name for name in names if is_listed(name, listed)}
+    return (min(approved or names), "DNS") if names else None
 
 
 def _answered(evidence: Evidence) -> dict[tuple[str, str], frozenset[str]]:
@@ -96,9 +100,13 @@ def _may_go_on(flow: AllowedFlow, onward: AllowedFlow) -> bool:
 
 
 def _strange(
-    policy: Policy, flow_id: str, conversation: Conversation, name: str, how: str, looks: Sequence[Looked]
+    policy: Policy,
+    flow_id: str,
+    conversation: Conversation,
+    destination: tuple[str, str],
+    looks: Sequence[Looked],
 ) -> Finding:
-    flow = flow_of(policy, flow_id)
+    (name, how), flow = destination, flow_of(policy, flow_id)
     orig = end_words(policy, conversation.orig)
     listed = flow.approval if flow else None
     age_ja = (
