@@ -17,6 +17,7 @@ DEMO := zoneguard check captures/story-0[124-9]*.pcap captures/story-1*.pcap cap
 
 PYTEST_ARGS ?= --numprocesses auto --dist loadfile
 CORPUS ?=
+RESULTS ?= $(CORPUS)/result
 
 .PHONY: help
 help:  ## Show this list
@@ -148,9 +149,11 @@ oracle: setup oracle-programs  ## As root: the Linux kernel judges random rulese
 	$(BIN)/python -m tests.oracle.run --rulesets $(or $(ORACLE_RULESETS),200) --packets $(or $(ORACLE_PACKETS),5000)
 
 .PHONY: accept
-accept: setup  ## Compare with a corpus of real captures: make accept CORPUS=/path/to/corpus
+accept: setup  ## Compare with a corpus of real captures: make accept CORPUS=/path/to/corpus [RESULTS=nDPI's results]
 	@[ -n "$(CORPUS)" ] || { echo "Say where the corpus is: make accept CORPUS=/path/to/corpus" >&2; exit 2; }
+	@[ -d "$(RESULTS)" ] || { echo "Say where nDPI's results are: make accept RESULTS=/path/to/nDPI/tests/cfgs/default/result" >&2; exit 2; }
 	$(BIN)/python bench/compare_flows.py "$(CORPUS)/pcap" "$(CORPUS)/flows.jsonl"
+	$(BIN)/python bench/compare_classes.py "$(CORPUS)/pcap" "$(RESULTS)"
 
 .PHONY: bench
 bench: setup bench-programs  ## Captures and rulesets, side by side with peers; writes docs/performance.md (ONLY=rulesets: that part)

@@ -120,7 +120,7 @@ def of_datagram(b: Octets, at: int, end: int, octets: int, source_port: int, por
         if is_wireguard(b, at, end, octets, first):
             return WIREGUARD
     if first >= 0xC0 or first & 0x09 == 0x09:
-        if is_quic(b, at, have, w, first):
+        if is_quic(b, at, have, first):
             return QUIC
     if have >= 14 and 0x14 <= first <= 0x19 and is_dtls(b, at, octets, w):
         return DTLS
@@ -285,7 +285,7 @@ def is_wireguard(b: Octets, at: int, end: int, octets: int, kind: int) -> bool:
 
 
 @inlined
-def is_quic(b: Octets, at: int, have: int, w: int, first: int) -> bool:
+def is_quic(b: Octets, at: int, have: int, first: int) -> bool:
     """Tell long headers of QUIC with a version that is known (RFC 9000, RFC 9369, drafts, Google's, Facebook's)."""
     if have < 14:
         return False
