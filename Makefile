@@ -153,6 +153,7 @@ accept: setup  ## Compare with a corpus of real captures: make accept CORPUS=/pa
 	@[ -n "$(CORPUS)" ] || { echo "Say where the corpus is: make accept CORPUS=/path/to/corpus" >&2; exit 2; }
 	$(BIN)/python bench/compare_flows.py "$(CORPUS)/pcap" "$(CORPUS)/flows.jsonl"
 	$(BIN)/python bench/compare_looks.py "$(CORPUS)" $(RESULTS)
+	@[ -z "$(RESULTS)" ] || $(BIN)/python bench/compare_classes.py "$(CORPUS)/pcap" "$(RESULTS)"
 
 .PHONY: bench
 bench: setup bench-programs  ## Captures and rulesets, side by side with peers; writes docs/performance.md (ONLY=rulesets: that part)

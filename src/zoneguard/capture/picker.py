@@ -131,7 +131,7 @@ class Picker:
             if not got:
                 return False
             have = rest + got
-            used = walk_through(self._run, t, self._words, self._view, at=0, have=have, walk=walk)
+            used = walk_through(self.run, t, self._words, self._view, at=0, have=have, walk=walk)
             if used < 0:
                 return False
             rest = have - used
@@ -139,7 +139,8 @@ class Picker:
             walk.base += used
         return rest == 0
 
-    def _run(self, words: layout.Octets, have: int) -> int:
+    def run(self, words: layout.Octets, have: int) -> int:
+        """Pick from the whole records of the buffer that the scalars tell; give the reason to stop."""
         while True:
             reason: int = self._kernel.run(self._t, self._c, words, have)
             self._fetch()
@@ -198,6 +199,11 @@ class Picker:
                 )
             )
         z[layout.Z_HITS] = 0
+
+
+def prepare(*, compiled: bool) -> None:
+    """Load what picks packets, so that it is there when they are wanted."""
+    Picker(flows=(), frames=(), domains=(), compiled=compiled).run(blank.octets(0, compiled=compiled), 0)
 
 
 def _number(file: int, frame: int) -> int:

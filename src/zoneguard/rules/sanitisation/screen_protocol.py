@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from zoneguard.rules.evidence import Conversation, Evidence, Looked
 
 
-_TLS = frozenset({Payload.TLS_CLIENT, Payload.TLS_SERVER})
+_TLS = frozenset({Payload.TLS_CLIENT, Payload.TLS_SERVER, Payload.TLS_RECORD, Payload.DTLS})
 _WEB = _TLS | {Payload.HTTP_REQUEST, Payload.HTTP_RESPONSE, Payload.QUIC}
 _FITTING = {
     "blast": _WEB,
