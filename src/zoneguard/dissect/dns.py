@@ -44,7 +44,7 @@ _JP_SECOND_LEVELS = frozenset({"ac", "ad", "co", "ed", "go", "gr", "lg", "ne", "
 _MOST_NAME = 255
 _MOST_POINTERS = 64
 _MOST_MESSAGES = 20_000
-_MOST_RECORDS = 256  # of one message
+_MOST_RECORDS = 50_000  # answers of one flow whose data are counted
 _MOST_SUFFIXES = 64  # told of one flow
 _MOST_KEPT = 1 << 16
 _SINGLE = "*"  # stands for every name of a single label, which may be a machine's own
@@ -108,6 +108,7 @@ class _Told:
         self._names: set[int] = set()
         self._longest = 0
         self._octets = 0
+        self._left = _MOST_RECORDS
 
     def add(self, message: bytes) -> None:
         if not is_dns(message):
@@ -129,6 +130,8 @@ class _Told:
         answers = int.from_bytes(message[6:8], "big")
         if message[3] & 0x0F == 0 and answers:
             self._answered += 1
+            answers = min(answers, self._left)
+            self._left -= answers
             self._octets += _carried(reader, answers)
 
     def seen(self) -> NamesSeen:
@@ -205,7 +208,7 @@ def _carried(reader: Octets, answers: int) -> int:
     """Count the octets of the answered data that can hold anything."""
     carried = 0
     try:
-        for _ in range(min(answers, _MOST_RECORDS)):
+        for _ in range(answers):
             _name(reader)
             kind = reader.number(2)
             reader.take(6)

@@ -24,6 +24,7 @@ _SECURITY = {
 }
 _CUT_TEXT_BY_CLIENT, _CUT_TEXT_BY_SERVER = 6, 3
 _FROM_CLIENT = {0: 19, 3: 9, 4: 7, 5: 5, 150: 9}  # octets behind the type
+_MOST_MESSAGES = 200_000  # of one side that are followed
 _RAW, _COPY, _RRE, _ZLIB, _ZRLE = 0, 1, 2, 6, 16
 _SIZE, _LAST = -223, -224  # pseudo-encodings
 
@@ -89,7 +90,9 @@ def _by_client(reader: Octets) -> tuple[int, bool]:
     """Count the clipboard messages of the client; was it understood to its end?"""
     count = 0
     try:
-        while reader.left:
+        for _ in range(_MOST_MESSAGES):
+            if not reader.left:
+                return count, True
             kind = reader.number(1)
             if kind in _FROM_CLIENT:
                 reader.take(_FROM_CLIENT[kind])
@@ -103,14 +106,16 @@ def _by_client(reader: Octets) -> tuple[int, bool]:
                 return count, False
     except ShortError:
         return count, False
-    return count, True
+    return count, False
 
 
 def _by_server(reader: Octets, screen: _Screen) -> tuple[int, bool]:
     """Count the clipboard messages of the server, as long as the pictures between them can be passed over."""
     count = 0
     try:
-        while reader.left:
+        for _ in range(_MOST_MESSAGES):
+            if not reader.left:
+                return count, True
             kind = reader.number(1)
             if kind == 0:
                 reader.take(1)
@@ -126,7 +131,7 @@ def _by_server(reader: Octets, screen: _Screen) -> tuple[int, bool]:
                 return count, False
     except ShortError:
         return count, False
-    return count, True
+    return count, False
 
 
 def _pass_picture(reader: Octets, screen: _Screen) -> bool:
