@@ -41,8 +41,8 @@ def read_rfb(orig: bytes, resp: bytes) -> tuple[ScreenSeen, str | None]:
     clipboard = 0
     trouble = None
     try:
-        security = _agree(orig, client, server)
-        if security in {1, 2}:
+        minor, security = _agree(orig, client, server)
+        if security in {1, 2} and _authenticate(minor, security, client, server):
             pixel = _begin(client, server)
             told, by_client = _by_client(client)
             heard, by_server = _by_server(server, pixel)
@@ -54,22 +54,24 @@ def read_rfb(orig: bytes, resp: bytes) -> tuple[ScreenSeen, str | None]:
     return ScreenSeen(protocol=Spoken.RFB, security=name, clipboard=clipboard), trouble
 
 
-def _agree(orig: bytes, client: Octets, server: Octets) -> int | None:
+def _agree(orig: bytes, client: Octets, server: Octets) -> tuple[int, int | None]:
+    """Give the minor version of RFB 3 and the kind of security that was chosen."""
     version = _VERSION.match(orig)
     if version is None:
-        return None
+        return 0, None
     minor = int(version.group(2)) if int(version.group(1)) == 3 else 8
     if minor < 7:
-        chosen = server.number(4)
-    else:
-        server.vector(1)
-        chosen = client.number(1)
-    if chosen == 2:
+        return minor, server.number(4)
+    server.vector(1)
+    return minor, client.number(1)
+
+
+def _authenticate(minor: int, security: int, client: Octets, server: Octets) -> bool:
+    """Pass over challenge and response; was the client let in?"""
+    if security == 2:
         server.take(16)
         client.take(16)
-    if (chosen == 2 or (chosen == 1 and minor >= 8)) and server.number(4):
-        return chosen  # refused; nothing follows
-    return chosen
+    return (security == 1 and minor < 8) or server.number(4) == 0
 
 
 @dataclass(slots=True)
