@@ -206,15 +206,17 @@ def rdp_confirm(selected=None, *, kind=2):
 
 
 def rdp_channels(*names):
-    core = struct.pack("<HH", 0xC001, 12) + b"\x04\0\x08\0" + b"\0" * 4
+    """An MCS Connect Initial with the client's blocks, as [MS-RDPBCGR] section 4.1.3 shows one."""
+    core = struct.pack("<HHI", 0xC001, 216, 0x00080004) + b"\0" * 208
     network = struct.pack("<HHI", 0xC003, 8 + 12 * len(names), len(names))
     network += b"".join(name.ljust(8, b"\0") + b"\0\0\0\xc0" for name in names)
     blocks = core + network
-    user = (
-        b"\0\x05\0\x14\x7c\0\x01\x81\x00\0\x08\0\x10\0\x01\xc0\0Duca" + words(0x8000 | len(blocks)) + blocks
-    )
-    mcs = b"\x7f\x65\x82" + vector(b"\x04\x01\x01\x04\x01\x01\x01\x01\xff" + b"\x04\x82" + vector(user, 2), 2)
-    return b"\x03\0" + words(7 + len(mcs)) + b"\x02\xf0\x80" + mcs
+    conference = b"\0\x08\0\x10\0\x01\xc0\0Duca" + words(0x8000 | len(blocks)) + blocks
+    user = b"\0\x05\0\x14\x7c\0\x01" + words(0x8000 | len(conference)) + conference
+    domain = vector(b"\2\1\x22\2\1\2\2\1\0\2\1\1\2\1\0\2\1\1\2\3\0\xff\xff\2\1\2", 1)
+    content = b"\x04\x01\x01\x04\x01\x01\x01\x01\xff" + (b"\x30" + domain) * 3 + b"\x04\x82" + vector(user, 2)
+    initial = b"\x7f\x65\x82" + vector(content, 2)
+    return b"\x03\0" + words(7 + len(initial)) + b"\x02\xf0\x80" + initial
 
 
 def smb2(command, *, answer=False, more=()):

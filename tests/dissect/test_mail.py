@@ -250,18 +250,18 @@ def nested(depth):
 HOSTILE = {
     "deep": nested(5000),
     "many parts": b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + b"--b\r\n\r\n" * 100_000,
-    "one long header": b'Content-Type: text/plain; a="' + b";" * 4_000_000 + b"\r\n\r\nhi",
-    "many headers": b"X: y\r\n" * 300_000 + b"\r\nhi",
-    "empty lines": b"\r\n" * 3_000_000,
-    "bare returns": b"\r" * 6_000_000,
-    "one line": b"\r\n" + b"A" * 8_000_000,
+    "one long header": b'Content-Type: text/plain; a="' + b";" * 1_000_000 + b"\r\n\r\nhi",
+    "many headers": b"X: y\r\n" * 100_000 + b"\r\nhi",
+    "empty lines": b"\r\n" * 1_000_000,
+    "bare returns": b"\r" * 2_000_000,
+    "one line": b"\r\n" + b"A" * 2_000_000,
     "runs": b"\r\n" + (b"A" * 511 + b" ") * 16_000,
-    "tags": b"\r\n" + b"<p" * 4_000_000,
-    "uuencode": b"\r\n" + b"begin 644 " * 500_000,
+    "tags": b"\r\n" + b"<p" * 1_000_000,
+    "uuencode": b"\r\n" + b"begin 644 " * 200_000,
     "nested messages": b"Content-Type: message/rfc822\r\n\r\n" * 20_000,
     "long boundary": b"Content-Type: multipart/mixed; boundary=" + b"-" * 4000 + b"\r\n\r\n" + (b"-" * 4100 + b"\r\n") * 1000,
-    "quoted-printable": b"Content-Transfer-Encoding: quoted-printable\r\n\r\n" + b"=" * 6_000_000,
-    "base64": b"Content-Transfer-Encoding: base64\r\n\r\n" + b"=A" * 3_000_000,
+    "quoted-printable": b"Content-Transfer-Encoding: quoted-printable\r\n\r\n" + b"=" * 2_000_000,
+    "base64": b"Content-Transfer-Encoding: base64\r\n\r\n" + b"=A" * 1_000_000,
     "encoded name": b"Content-Disposition: attachment; " + b"filename*%d*=x; " % 9 * 250 + b"\r\n\r\nhi",
     "replies": b"",
 }  # fmt: skip
@@ -276,5 +276,5 @@ def test_hostile_mail_is_bounded_in_time(kind):
         )
     else:
         found = look(tcp(*smtp(HOSTILE[kind]), segment=60_000), 6, 25)
-    assert time.process_time() - begin < 10
+    assert time.process_time() - begin < 5
     assert "not-understood" not in found.troubles

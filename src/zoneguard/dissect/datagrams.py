@@ -15,6 +15,7 @@ _NETBIOS_PORT = 137  # its names are of another form (RFC 1002), and tell machin
 _FIRST = 6  # datagrams by which a protocol is told
 
 _FIRST_AFTER_OTHERS = 48
+_HANDSHAKE = 512  # datagrams in which hellos are looked for
 
 
 def read(sent: Sequence[tuple[bool, bytes]], port: int) -> Found | None:
@@ -25,16 +26,16 @@ def read(sent: Sequence[tuple[bool, bytes]], port: int) -> Found | None:
             return found
     first = [datagram for _, datagram in sent[:_FIRST_AFTER_OTHERS]]
     if any(tls.is_dtls(datagram) for datagram in first):  # behind STUN (RFC 7983)
-        return Found(spoken=Spoken.DTLS, tls=tls.read_dtls(sent))
+        return Found(spoken=Spoken.DTLS, tls=tls.read_dtls(sent[:_HANDSHAKE]))
     return Found(spoken=Spoken.WIREGUARD) if opening.is_wireguard_data(first) else None
 
 
 def _read(sent: Sequence[tuple[bool, bytes]], first: bytes, port: int) -> Found | None:
     if quic.is_quic(first):
-        seen, trouble = quic.read_quic(sent)
+        seen, trouble = quic.read_quic(sent[:_HANDSHAKE])
         return Found(spoken=Spoken.QUIC, tls=seen, troubles=(trouble,) if trouble else ())
     if tls.is_dtls(first):
-        return Found(spoken=Spoken.DTLS, tls=tls.read_dtls(sent))
+        return Found(spoken=Spoken.DTLS, tls=tls.read_dtls(sent[:_HANDSHAKE]))
     if rdp.is_rdp_udp(first):
         return Found(spoken=Spoken.RDP, screen=ScreenSeen(protocol=Spoken.RDP))
     if opening.is_wireguard(first):

@@ -46,7 +46,7 @@ _JP_SECOND_LEVELS = frozenset({"ac", "ad", "co", "ed", "go", "gr", "lg", "ne", "
 _MOST_NAME = 255
 _MOST_POINTERS = 64
 _MOST_MESSAGES = 20_000
-_MOST_RECORDS = 256  # of one message
+_MOST_RECORDS = 50_000  # answers of one flow whose data are counted
 _MOST_SUFFIXES = 64  # told of one flow
 _MOST_KEPT = 1 << 16
 _MOST_ADDRESSES = 4096  # of one flow
@@ -112,6 +112,7 @@ class _Told:
         self._longest = 0
         self._octets = 0
         self._addresses: dict[tuple[str, str], None] = {}
+        self._left = _MOST_RECORDS
 
     def add(self, message: bytes) -> None:
         if not is_dns(message):
@@ -133,6 +134,8 @@ class _Told:
         answers = int.from_bytes(message[6:8], "big")
         if message[3] & 0x0F == 0 and answers:
             self._answered += 1
+            answers = min(answers, self._left)
+            self._left -= answers
             carried, addresses = _carried(reader, answers)
             self._octets += carried
             for address in addresses:
@@ -214,7 +217,7 @@ def _carried(reader: Octets, answers: int) -> tuple[int, list[str]]:
     """Count the octets of the answered data that can hold anything, and give the addresses among it."""
     carried, addresses = 0, []
     try:
-        for _ in range(min(answers, _MOST_RECORDS)):
+        for _ in range(answers):
             _name(reader)
             kind = reader.number(2)
             reader.take(6)

@@ -22,6 +22,7 @@ _REFUSALS = frozenset({403, 405, 407, 502, 503, 504})
 _MOST_HEAD = 1 << 16
 _MOST_TURNS = 256  # requests of one connection that are read
 _MOST_OTHERS = 64
+_MOST_CHUNKS = 1 << 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +135,7 @@ def _length(octets: bytes, head: _Head) -> int | None:
 
 
 def _behind_chunks(octets: bytes, at: int) -> int | None:
-    while True:
+    for _ in range(_MOST_CHUNKS):
         line = octets.find(b"\r\n", at, at + 1024)
         size = octets[at:line].split(b";")[0].strip() if line >= 0 else b""
         if not re.fullmatch(rb"[0-9A-Fa-f]{1,12}", size):
@@ -144,6 +145,7 @@ def _behind_chunks(octets: bytes, at: int) -> int | None:
             return at
         if at > len(octets):
             return len(octets)
+    return None
 
 
 def _proxied(method: bytes, target: bytes, status: int | None) -> ProxySeen | None:

@@ -19,7 +19,7 @@ from zoneguard.dissect.record import MailSeen
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MOST_LINES = 400_000  # of all messages of one dialogue; about 30 MB of ordinary mail
+MOST_LINES = 500_000  # of all messages of one dialogue; about 38 MB of ordinary mail
 _MOST_PARTS = 1000
 _MOST_DEPTH = 24
 _MOST_HEADER = 4096  # characters of one header field that are interpreted

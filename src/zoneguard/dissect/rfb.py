@@ -24,6 +24,7 @@ _SECURITY = {
 }
 _CUT_TEXT_BY_CLIENT, _CUT_TEXT_BY_SERVER = 6, 3
 _FROM_CLIENT = {0: 19, 3: 9, 4: 7, 5: 5, 150: 9}  # octets behind the type
+_MOST_MESSAGES = 200_000  # of one side that are followed
 _RAW, _COPY, _RRE, _ZLIB, _ZRLE = 0, 1, 2, 6, 16
 _SIZE, _LAST = -223, -224  # pseudo-encodings
 
@@ -40,8 +41,8 @@ def read_rfb(orig: bytes, resp: bytes) -> tuple[ScreenSeen, str | None]:
     clipboard = 0
     trouble = None
     try:
-        security = _agree(orig, client, server)
-        if security in {1, 2}:
+        minor, security = _agree(orig, client, server)
+        if security in {1, 2} and _authenticate(minor, security, client, server):
             pixel = _begin(client, server)
             told, by_client = _by_client(client)
             heard, by_server = _by_server(server, pixel)
@@ -53,22 +54,24 @@ def read_rfb(orig: bytes, resp: bytes) -> tuple[ScreenSeen, str | None]:
     return ScreenSeen(protocol=Spoken.RFB, security=name, clipboard=clipboard), trouble
 
 
-def _agree(orig: bytes, client: Octets, server: Octets) -> int | None:
+def _agree(orig: bytes, client: Octets, server: Octets) -> tuple[int, int | None]:
+    """Give the minor version of RFB 3 and the kind of security that was chosen."""
     version = _VERSION.match(orig)
     if version is None:
-        return None
+        return 0, None
     minor = int(version.group(2)) if int(version.group(1)) == 3 else 8
     if minor < 7:
-        chosen = server.number(4)
-    else:
-        server.vector(1)
-        chosen = client.number(1)
-    if chosen == 2:
+        return minor, server.number(4)
+    server.vector(1)
+    return minor, client.number(1)
+
+
+def _authenticate(minor: int, security: int, client: Octets, server: Octets) -> bool:
+    """Pass over challenge and response; was the client let in?"""
+    if security == 2:
         server.take(16)
         client.take(16)
-    if (chosen == 2 or (chosen == 1 and minor >= 8)) and server.number(4):
-        return chosen  # refused; nothing follows
-    return chosen
+    return (security == 1 and minor < 8) or server.number(4) == 0
 
 
 @dataclass(slots=True)
@@ -89,7 +92,9 @@ def _by_client(reader: Octets) -> tuple[int, bool]:
     """Count the clipboard messages of the client; was it understood to its end?"""
     count = 0
     try:
-        while reader.left:
+        for _ in range(_MOST_MESSAGES):
+            if not reader.left:
+                return count, True
             kind = reader.number(1)
             if kind in _FROM_CLIENT:
                 reader.take(_FROM_CLIENT[kind])
@@ -103,14 +108,16 @@ def _by_client(reader: Octets) -> tuple[int, bool]:
                 return count, False
     except ShortError:
         return count, False
-    return count, True
+    return count, False
 
 
 def _by_server(reader: Octets, screen: _Screen) -> tuple[int, bool]:
     """Count the clipboard messages of the server, as long as the pictures between them can be passed over."""
     count = 0
     try:
-        while reader.left:
+        for _ in range(_MOST_MESSAGES):
+            if not reader.left:
+                return count, True
             kind = reader.number(1)
             if kind == 0:
                 reader.take(1)
@@ -126,7 +133,7 @@ def _by_server(reader: Octets, screen: _Screen) -> tuple[int, bool]:
                 return count, False
     except ShortError:
         return count, False
-    return count, True
+    return count, False
 
 
 def _pass_picture(reader: Octets, screen: _Screen) -> bool:

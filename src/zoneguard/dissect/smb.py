@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from zoneguard.dissect.record import FilesSeen
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
 
 _SMB1, _SMB2, _SEALED, _PACKED = b"\xffSMB", b"\xfeSMB", b"\xfdSMB", b"\xfcSMB"
 _MARKS = (_SMB1, _SMB2, _SEALED, _PACKED)
+_MARK = re.compile(rb"[\xfc-\xff]SMB")
 _READS_1 = frozenset({0x0A, 0x1A, 0x1B, 0x2E})
 _WRITES_1 = frozenset({0x0B, 0x0C, 0x1D, 0x1E, 0x1F, 0x2C, 0x2F})
 _READ, _WRITE = 8, 9
@@ -60,10 +62,10 @@ class _Told:
                 self._message(octets[at + 4 : min(at + 4 + size, at + 4 + (1 << 16))], mark)
                 at += 4 + size
             else:
-                found = min((place for m in _MARKS if (place := octets.find(m, at + 5)) >= 0), default=-1)
-                if found < 0:
+                found = _MARK.search(octets, at + 5)
+                if found is None:
                     return
-                at = found - 4
+                at = found.start() - 4
 
     def _message(self, message: bytes, mark: bytes) -> None:
         if mark == _SMB1:

@@ -25,6 +25,7 @@ _LATER_MESSAGES = frozenset(bytes((kind,)) for kind in (4, 11, 12, 13, 14, 16, 2
 _MOST_RECORD = (1 << 14) + 2048
 _MOST_HELLO = 1 << 17  # octets of handshake that are put together
 _MOST_RECORDS = 4096
+_MOST_FRAGMENTS = 256  # of one handshake message of DTLS
 
 
 def read_tls(orig: bytes, resp: bytes) -> TlsSeen | None:
@@ -111,6 +112,8 @@ def read_dtls(sent: Iterable[tuple[bool, bytes]]) -> TlsSeen | None:
             if kind not in {CLIENT_HELLO, SERVER_HELLO} or kept > _MOST_HELLO or total > _MOST_HELLO:
                 continue
             _, parts = pieces.setdefault((by_orig, kind, sequence), (total, {}))
+            if len(parts) == _MOST_FRAGMENTS:
+                continue
             parts.setdefault(offset, octets)
             body = _joined(parts)
             if len(body) < total:

@@ -7,6 +7,7 @@ import pytest
 from tests.rules.building import IN, MN, WEB, allowed, city, end, judged, opened, talk
 from zoneguard.dissect.record import NamesSeen, ProxySeen, Spoken, TlsSeen
 from zoneguard.findings.finding import Severity, Verdict
+from zoneguard.net.flow import Payload
 from zoneguard.rules.choosing import Ask
 from zoneguard.rules.evidence import Decision
 
@@ -92,3 +93,18 @@ def test_a_proxy_that_passes_on_ssh_behind_connect_is_for_review():
     look = opened(BROWSING, spoken=Spoken.HTTP, inside=Spoken.SSH, proxy=proxy)
     (finding,) = judged(BROWSING, policy=POLICY, looks=(look,), opened=True)
     assert finding.name == "infrastructure-leak-proxy"
+
+
+@pytest.mark.parametrize(
+    ("payload", "rule"),
+    [
+        (Payload.SSH, "ZG-G03"),
+        (Payload.LDAP, "ZG-G03"),
+        (Payload.SMB, "ZG-G03"),
+        (Payload.DNS_QUERY, "ZG-G01"),
+        (Payload.SOCKS, "ZG-G02"),
+    ],
+)
+def test_a_service_is_told_by_its_first_octets_on_whatever_port(payload, rule):
+    (finding,) = judged(talk("10.255.0.30", IN, 4433, orig_payload=payload))
+    assert rule in {finding.rule, *finding.related}

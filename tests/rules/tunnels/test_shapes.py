@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from tests.rules.building import DAY, IN, SECOND, allowed, city, end, judged, opened, talk
+from tests.rules.building import DAY, IN, SECOND, WEB, allowed, city, end, judged, opened, talk
 from zoneguard.dissect.record import NamesSeen, Spoken
 from zoneguard.findings.finding import Verdict
+from zoneguard.net.flow import Payload
 from zoneguard.rules.choosing import Ask
 from zoneguard.rules.evidence import Decision
 from zoneguard.rules.tunnels.unapproved_tunnel import is_tunnel_shaped
@@ -52,3 +53,15 @@ def test_ssh_that_lasts_and_carries_much_both_ways_is_for_review():
     assert names(long) == ["unapproved-tunnel-ssh"]
     assert names(short) == []
     assert names(replace(long, orig_bytes=99 << 20)) == []  # an upload
+
+
+@pytest.mark.parametrize(
+    ("payload", "name"),
+    [(Payload.WIREGUARD, "WireGuard"), (Payload.OPENVPN, "OpenVPN"), (Payload.IKE, "IKE")],
+)
+def test_a_tunnel_is_told_by_its_first_octets_on_whatever_port(payload, name):
+    (finding,) = judged(talk(IN, WEB, 4433, protocol=17, orig_payload=payload, resp_payload=payload))
+    assert finding.rule == "ZG-F01"
+    assert name in finding.message.en
+    other = talk(IN, WEB, 4433, protocol=17, orig_payload=payload, resp_payload=Payload.TLS_SERVER)
+    assert "ZG-F01" not in {one.rule for one in judged(other)}

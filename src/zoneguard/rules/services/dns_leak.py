@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from zoneguard.findings.finding import Severity, Verdict
+from zoneguard.net.flow import Payload
 from zoneguard.policy.model import PUBLIC, Role
 from zoneguard.rules.base import Rule
 from zoneguard.rules.choosing import Ask
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 # DNS, and DNS over TLS or QUIC.
 _PORTS = {6: frozenset({53, 853}), 17: frozenset({53, 853})}
+_SPOKEN = frozenset({Payload.DNS_QUERY, Payload.DNS_RESPONSE})
 _LGWAN = ("lgwan.jp",)  # names that only LGWAN itself answers for
 # Names that never leave a network (RFC 6761, RFC 6762, RFC 8375, RFC 9476) and those of reverse lookups.
 _INSIDE = (
@@ -122,7 +124,7 @@ def _is_answered_elsewhere(one: Looked) -> bool:
 
 def _answered(evidence: Evidence) -> Iterator[Finding]:
     policy = evidence.policy
-    for one in answered_on(evidence, _PORTS):
+    for one in answered_on(evidence, _PORTS, _SPOKEN):
         orig, resp = end_words(policy, one.orig), end_words(policy, one.resp)
         service = service_words(one)
         yield tell(

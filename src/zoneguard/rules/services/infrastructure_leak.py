@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from zoneguard.dissect.record import Spoken
 from zoneguard.findings.finding import Severity, Verdict
+from zoneguard.net.flow import Payload
 from zoneguard.policy.model import FlowKind
 from zoneguard.rules.base import Rule
 from zoneguard.rules.evidence import Decision
@@ -28,6 +29,7 @@ _PORTS = {
     6: frozenset({514, 1080, 3128, 6514, 8080}),
     17: frozenset({67, 68, 123, 514, 546, 547}),
 }
+_SPOKEN = frozenset({Payload.SOCKS, Payload.NTP})
 _HTTPS = 443
 _SHOWN = 5  # targets named in one finding
 
@@ -76,7 +78,7 @@ def _proxied(evidence: Evidence, one: Conversation, looks: Sequence[Looked]) -> 
 
 def _answered(evidence: Evidence) -> Iterator[Finding]:
     policy = evidence.policy
-    for one in answered_on(evidence, _PORTS):
+    for one in answered_on(evidence, _PORTS, _SPOKEN):
         orig, resp = end_words(policy, one.orig), end_words(policy, one.resp)
         service = service_words(one)
         yield tell(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from zoneguard.dissect.record import Spoken
 from zoneguard.findings.finding import Severity, Verdict
-from zoneguard.net.flow import State
+from zoneguard.net.flow import Payload, State
 from zoneguard.rules.base import Rule
 from zoneguard.rules.choosing import Ask
 from zoneguard.rules.evidence import Decision
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from zoneguard.dissect.record import NamesSeen
     from zoneguard.findings.finding import Finding
     from zoneguard.rules.evidence import Conversation, Evidence, Looked
+
+_OPENINGS = {Payload.WIREGUARD: "WireGuard", Payload.OPENVPN: "OpenVPN", Payload.IKE: "IKE"}
 
 # Shape of a DNS tunnel: many names, hardly one twice, long or asked for types that carry data.
 _FEWEST_QUERIES = 20
@@ -94,6 +96,12 @@ def _within_ssh(evidence: Evidence, one: Conversation, looks: Sequence[Looked]) 
     )
 
 
+def _speaks(one: Conversation) -> str | None:
+    """Tell a tunnel by the first octets of both its sides, or of one of which the other sent nothing known."""
+    sides = {one.orig_payload, one.resp_payload} - {Payload.NONE, Payload.OTHER}
+    return _OPENINGS.get(sides.pop()) if len(sides) == 1 and one.services == 1 else None
+
+
 def _by_service(evidence: Evidence) -> Iterator[Finding]:
     """Yield tunnels between any two ends that no declared flow calls a tunnel.
 
@@ -103,8 +111,10 @@ def _by_service(evidence: Evidence) -> Iterator[Finding]:
     """
     policy, opened = evidence.policy, carriers(evidence.conversations)
     for one in evidence.conversations:
-        carried = ends(one) in opened
-        if not is_tunnel_service(one.protocol, one.port) or (one.state is State.ATTEMPT and not carried):
+        carried, told = ends(one) in opened, _speaks(one)
+        if not told and not is_tunnel_service(one.protocol, one.port):
+            continue
+        if one.state is State.ATTEMPT and not carried:
             continue
         flow = flow_of(policy, one.allowed_by)
         here = one.decision in {Decision.WITHIN, Decision.ALLOWED}
@@ -116,8 +126,12 @@ def _by_service(evidence: Evidence) -> Iterator[Finding]:
             RULE,
             one,
             Text(
-                ja=f"{orig.ja}と{resp.ja}の間に、登録されていないトンネル {service.ja} があります。",
-                en=f"An unregistered tunnel, {service.en}, runs between {orig.en} and {resp.en}.",
+                ja=f"{orig.ja}と{resp.ja}の間に、登録されていないトンネル {service.ja}"
+                + (f"（{told}）" if told else "")
+                + " があります。",
+                en=f"An unregistered tunnel, {service.en}"
+                + (f" ({told})" if told else "")
+                + f", runs between {orig.en} and {resp.en}.",
             ),
             verdict=Verdict.REVIEW if here else Verdict.VIOLATED,
             severity=Severity.MEDIUM if here else graver(policy, RULE.severity, one.orig.zone, one.resp.zone),
