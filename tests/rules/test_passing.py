@@ -1,23 +1,27 @@
 """What is told of sanitising gateways: legs seen, data paired, and what went past them."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from tests.rules.building import IN, IN_LEG, LG, LG_LEG, LG_SERVER, VDI
 from tests.rules.test_choosing import DECIDER, POLICY, ZONING, table
 from zoneguard.net.flow import State
+from zoneguard.policy.model import Sanitizes
 from zoneguard.rules.passing import WINDOW, Passages
 
 SECOND = 1_000_000_000
 
 
-def told(*flows):
+def told(*flows, sanitizes=Sanitizes.MAIL):
     """Tell of flows given as (orig, resp, first, last, octets of orig, octets of resp), in seconds."""
     made = table(*((orig, resp, 25, 50_000 + at, State.DATA) for at, (orig, resp, *_) in enumerate(flows)))
     made.first_seen[:] = [SECOND * flow[2] for flow in flows]
     made.last_seen[:] = [SECOND * flow[3] for flow in flows]
     made.orig_bytes[:] = [flow[4] for flow in flows]
     made.resp_bytes[:] = [flow[5] for flow in flows]
-    passages = Passages(POLICY, ZONING)
+    (gateway,) = POLICY.gateways
+    passages = Passages(replace(POLICY, gateways=(replace(gateway, sanitizes=sanitizes),)), ZONING)
     for rows in np.array_split(np.arange(len(flows)), 2):
         passages.add(DECIDER.decide(made.take(rows)))
     (passage,) = passages.told()
@@ -34,8 +38,15 @@ def test_mail_in_at_one_leg_and_out_at_the_other_is_a_pair():
     ]
 
 
+def test_a_mail_smaller_than_the_replies_to_it_is_carried_all_the_same():
+    passage = told((IN, IN_LEG, 0, 3, 500, 900), (LG_LEG, LG_SERVER, 20, 22, 400, 800))
+    assert (passage.carried, passage.paired) == (1, 1)
+
+
 def test_files_are_fetched_as_well_as_sent():
-    passage = told((IN, IN_LEG, 0, 3, 5_000_000, 900), (LG, LG_LEG, 60, 64, 700, 4_900_000))
+    up, down = (IN, IN_LEG, 0, 3, 5_000_000, 900), (LG, LG_LEG, 60, 64, 700, 4_900_000)
+    assert told(up, down).carried == 0  # by a gateway for mail
+    passage = told(up, down, sanitizes=Sanitizes.FILE)
     assert (passage.carried, passage.paired) == (1, 1)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from zoneguard.findings.passage import LegSeen, Passage
 from zoneguard.net.address import number_of, pair_of
 from zoneguard.net.flow import State
+from zoneguard.policy.model import Sanitizes
 from zoneguard.policy.verdict import DECISIONS, VIOLATIONS
 
 if TYPE_CHECKING:
@@ -70,7 +71,11 @@ class _Met:
             if len(rows):
                 into = np.where(to_leg, table.orig_bytes, table.resp_bytes)[rows]
                 out = np.where(to_leg, table.resp_bytes, table.orig_bytes)[rows]
-                self._note(leg, table.first_seen[rows], table.last_seen[rows], into, out)
+                # Mail goes the way its connection was opened, however little it is; files and pictures either way.
+                brings = from_leg[rows] if self._gateway.sanitizes is Sanitizes.MAIL else out > into
+                self._note(
+                    leg, np.stack([table.first_seen[rows], table.last_seen[rows], into, out, brings], axis=1)
+                )
         self._past += sum(
             int(
                 (
@@ -82,31 +87,26 @@ class _Met:
             if at != beside
         )
 
-    def _note(
-        self,
-        leg: int,
-        first: NDArray[np.int64],
-        last: NDArray[np.int64],
-        into: NDArray[np.int64],
-        out: NDArray[np.int64],
-    ) -> None:
-        self._totals[leg] += (len(first), into.sum(), out.sum())
-        begin, end = self._seen[leg] or (int(first.min()), int(last.max()))
-        self._seen[leg] = min(begin, int(first.min())), max(end, int(last.max()))
+    def _note(self, leg: int, met: NDArray[np.int64]) -> None:
+        """Keep flows that met a leg: first and last seen, octets in and out, whether data came out of it."""
+        first, last = int(met[:, 0].min()), int(met[:, 1].max())
+        self._totals[leg] += (len(met), met[:, 2].sum(), met[:, 3].sum())
+        begin, end = self._seen[leg] or (first, last)
+        self._seen[leg] = min(begin, first), max(end, last)
         room = MOST_FLOWS - self._held[leg]
         if room > 0:
-            self._flows[leg].append(np.stack([first, last, into, out], axis=1)[:room])
+            self._flows[leg].append(met[:room])
             self._held[leg] += len(self._flows[leg][-1])
 
     def told(self) -> Passage:
-        flows = [np.concatenate(parts) if parts else np.zeros((0, 4), np.int64) for parts in self._flows]
+        flows = [np.concatenate(parts) if parts else np.zeros((0, 5), np.int64) for parts in self._flows]
         carried = paired = 0
         for leg, met in enumerate(flows):
             others = [one for at, one in enumerate(flows) if at != leg]
-            outward = met[met[:, 3] > met[:, 2]]
+            outward = met[met[:, 4] == 1]
             inward = np.concatenate(others) if others else met[:0]
             carried += len(outward)
-            paired += _pairs(inward[inward[:, 2] >= inward[:, 3]], outward)
+            paired += _pairs(inward[inward[:, 4] == 0], outward)
         return Passage(
             gateway=self._gateway.id,
             sanitizes=self._gateway.sanitizes.value,
@@ -135,7 +135,7 @@ def _pairs(inward: NDArray[np.int64], outward: NDArray[np.int64]) -> int:
     waiting: list[tuple[int, int]] = []  # (last seen, octets) of flows in, by their beginning
     arrivals = inward[np.argsort(inward[:, 0], kind="stable")].tolist()
     at = paired = 0
-    for first, last, _, octets in outward[np.argsort(outward[:, 0], kind="stable")].tolist():
+    for first, last, _, octets, _ in outward[np.argsort(outward[:, 0], kind="stable")].tolist():
         while at < len(arrivals) and arrivals[at][0] <= last:
             waiting.append((arrivals[at][1], arrivals[at][2]))
             at += 1

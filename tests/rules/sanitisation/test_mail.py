@@ -98,4 +98,5 @@ def test_an_unread_mail_does_not_hide_one_that_breaks_the_mode():
     two = replace(ARRIVED, flows=2)
     bad = dialogue(MailSeen(parts=(("text/html", 1),), html=1), conversation=two)
     found = mail(bad, dialogue(encrypted=True, conversation=two), conversation=two)
-    assert found[0].verdict is Verdict.VIOLATED
+    assert [one.verdict for one in found] == [Verdict.VIOLATED]
+    assert "1 more flow could not be looked into" in found[0].message.en

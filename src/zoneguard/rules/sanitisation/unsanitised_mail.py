@@ -45,11 +45,11 @@ def check(evidence: Evidence) -> Iterator[Finding]:
         group = [one for one in mail if one.allowed_by == flow_id]
         looks = opened.get(flow_id, ())
         broken = [one for one in looks if _faults(one, modes[_leg(evidence, one.conversation)])]
-        if broken:
-            yield _contradicted(flow_id, broken, modes[_leg(evidence, broken[0].conversation)])
         unread = [one for one in looks if one not in broken and not _is_read(one)]
         missing = sum(one.flows for one in group) - len(looks) + len(unread)
-        if missing > 0:
+        if broken:
+            yield _contradicted(flow_id, broken, modes[_leg(evidence, broken[0].conversation)], missing)
+        elif missing > 0:
             yield _unverifiable(evidence, flow_id, group, unread, missing)
 
 
@@ -128,7 +128,7 @@ _MODE_WORDS = {
 }
 
 
-def _contradicted(flow_id: str, looks: Sequence[Looked], mode: str) -> Finding:
+def _contradicted(flow_id: str, looks: Sequence[Looked], mode: str, missing: int) -> Finding:
     faults: Counter[str] = Counter()
     kinds: Counter[str] = Counter()
     messages = 0
@@ -141,14 +141,16 @@ def _contradicted(flow_id: str, looks: Sequence[Looked], mode: str) -> Finding:
     ja = "、".join(f"{_WORDS[fault].ja} {count:,} 通" for fault, count in faults.items())
     en = ", ".join(f"{_WORDS[fault].en} in {count:,}" for fault, count in faults.items())
     parts = ", ".join(f"{kind} {count:,}" for kind, count in sorted(kinds.items())[:8]) or "-"
+    more_ja = f"ほかに {missing:,} フローは中を確かめられませんでした。" if missing > 0 else ""
+    more_en = f" {missing:,} more flow{plural(missing)} could not be looked into." if missing > 0 else ""
     return tell_looked(
         RULE,
         looks,
         Text(
             ja=f"許可 {flow_id} で無害化装置からLGWAN接続系へ届いたメールのうち {messages:,} 通が、"
-            f"登録された方式「{_MODE_WORDS[mode].ja}」に反しています（{ja}）。部分の種類: {parts}。",
+            f"登録された方式「{_MODE_WORDS[mode].ja}」に反しています（{ja}）。部分の種類: {parts}。{more_ja}",
             en=f"{messages:,} message{plural(messages)} that reached the LGWAN zone from the gateway under flow {flow_id}"
-            f" break the declared mode, {_MODE_WORDS[mode].en} ({en}). Types of parts: {parts}.",
+            f" break the declared mode, {_MODE_WORDS[mode].en} ({en}). Types of parts: {parts}.{more_en}",
         ),
         verdict=Verdict.VIOLATED,
     )
