@@ -55,6 +55,6 @@ def gateway_words(passage: Passage) -> Text:
     return Text(
         ja=f"{told.ja}装置を通らずに脚の両側の領域の間で成立した、許可のない通信が {passage.past:,} フローあります"
         f"（装置を通った割合 {share:.0%}）。",
-        en=f"{told.en} {passage.past:,} forbidden flows with data went between the zones of its legs without it (share"
-        f" that passed through it: {share:.0%}).",
+        en=f"{told.en} Forbidden flows with data that went between the zones of its legs without it: {passage.past:,}"
+        f" (share that passed through it: {share:.0%}).",
     )
