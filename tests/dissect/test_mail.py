@@ -227,6 +227,8 @@ def test_a_line_that_begins_with_a_dot_is_no_end():
         b"Content-Type: text/plain\nContent-Type: text/html",
         b"Content-Transfer-Encoding: x-canary",
         b"Content-Type: text/plain; name=" + b"x" * 5000,
+        b"Content-Disposition: attachment; filename*0=a; filename*=b; filename*1=c",
+        b"Content-Disposition: attachment; filename*0*=a\0b''x; filename*1*=y",
     ],
 )
 def test_mail_that_can_be_read_in_several_ways_is_not_whole(head):
