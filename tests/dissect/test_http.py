@@ -56,8 +56,9 @@ def test_a_connect_repeated_with_credentials_is_followed():
 
 
 def test_a_connect_whose_answer_was_not_recorded_says_so():
-    found = seen((True, b"CONNECT teams.example:443 HTTP/1.1\r\n\r\n"))
+    found = seen((True, b"CONNECT teams.example:443 HTTP/1.1\r\n\r\n" + client_hello()))
     assert found.proxy.accepted is None
+    assert found.tls.ja4 == JA4
     assert "answer-unseen" in found.troubles
 
 
