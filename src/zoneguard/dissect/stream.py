@@ -114,7 +114,7 @@ def _sight(cut: CutFlow, orig: _Side, resp: _Side, halves: tuple[Half, Half]) ->
     whole = (
         cut.whole
         and not any(half.troubles or len(half.pieces) > 1 for half in halves)
-        and (any(half.ended for half in halves))
+        and any(half.ended for half in halves)
         and not orig.misses
         and not resp.misses
     )
@@ -168,6 +168,8 @@ class _Side:
             self.misses = (
                 self._acked is not None and bool(self._starts) and self._acked > self._starts[-1] + 1
             )
+            if self.misses:
+                self._troubles.add("gap")
             return Half(ended=self._closed is not None, troubles=tuple(sorted(self._troubles)))
         start = self._start()
         pieces: list[bytearray] = []
@@ -192,6 +194,8 @@ class _Side:
             self._troubles.add("gap")
         last = end or 0
         self.misses = self._acked is not None and self._acked > last + 1  # a FIN counts for one
+        if self.misses:
+            self._troubles.add("gap")
         return Half(
             pieces=tuple(map(bytes, pieces)),
             begins=begins,
