@@ -90,6 +90,11 @@ def test_the_answer_alone_is_http():
     assert seen((False, OK)).spoken is Spoken.HTTP
 
 
+def test_http_2_in_clear_is_named_and_not_read():
+    found = seen((True, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0" * 40))
+    assert (found.spoken, found.web, found.troubles) == (Spoken.HTTP, None, ("not-understood",))
+
+
 def test_a_request_that_cannot_be_followed_is_told():
     found = seen((True, b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n\x00\x01garbage"), (False, OK))
     assert "broken" in found.troubles

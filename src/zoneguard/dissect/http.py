@@ -47,6 +47,8 @@ def read_http(orig: bytes, resp: bytes) -> HttpSeen:
     A CONNECT that is refused may be followed by another, with credentials (RFC 9110 section 11.7). Of
     absolute request targets, which proxies are asked with, each further host is kept too.
     """
+    if orig.startswith(_PREFACE):  # HTTP/2 without TLS: its requests are compressed (RFC 7541)
+        return HttpSeen(web=None, proxy=None, trouble="not-understood")
     web: WebSeen | None = None
     asked = answered = 0
     proxies: list[ProxySeen] = []
