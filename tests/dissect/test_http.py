@@ -56,8 +56,9 @@ def test_a_connect_repeated_with_credentials_is_followed():
 
 
 def test_a_connect_whose_answer_was_not_recorded_says_so():
-    found = seen((True, b"CONNECT teams.example:443 HTTP/1.1\r\n\r\n"))
+    found = seen((True, b"CONNECT teams.example:443 HTTP/1.1\r\n\r\n" + client_hello()))
     assert found.proxy.accepted is None
+    assert found.tls.ja4 == JA4
     assert "answer-unseen" in found.troubles
 
 
@@ -87,6 +88,11 @@ def test_an_upgrade_is_told(name):
 
 def test_the_answer_alone_is_http():
     assert seen((False, OK)).spoken is Spoken.HTTP
+
+
+def test_http_2_in_clear_is_named_and_not_read():
+    found = seen((True, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0" * 40))
+    assert (found.spoken, found.web, found.troubles) == (Spoken.HTTP, None, ("not-understood",))
 
 
 def test_a_request_that_cannot_be_followed_is_told():

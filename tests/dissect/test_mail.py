@@ -107,6 +107,12 @@ def test_programs_and_macros_are_active(kind, name, octets):
     assert mail_of(mail).active == 1
 
 
+def test_a_program_that_calls_itself_text_is_active():
+    program = base64.encodebytes(b"MZ\x90\0\x03\0 canary")
+    assert mail_of(raw(b"Content-Type: text/plain\nContent-Transfer-Encoding: base64", program)).active == 1
+    assert mail_of(raw(b"Content-Type: text/plain", b"MZ is a signature\n")).active == 0
+
+
 def test_documents_without_macros_are_not_active():
     mail = message()
     mail.add_attachment(
@@ -227,6 +233,8 @@ def test_a_line_that_begins_with_a_dot_is_no_end():
         b"Content-Type: text/plain\nContent-Type: text/html",
         b"Content-Transfer-Encoding: x-canary",
         b"Content-Type: text/plain; name=" + b"x" * 5000,
+        b"Content-Disposition: attachment; filename*0=a; filename*=b; filename*1=c",
+        b"Content-Disposition: attachment; filename*0*=a\0b''x; filename*1*=y",
     ],
 )
 def test_mail_that_can_be_read_in_several_ways_is_not_whole(head):

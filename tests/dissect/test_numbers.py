@@ -61,3 +61,10 @@ def test_encoded_bodies_of_mail_are_counted_too():
 def test_nothing_is_counted_in_what_is_encrypted():
     right = fitting("12345678901")
     assert look(tcp((True, client_hello() + b"\x17\x03\x03\x00\x0c" + right)), 6, 443).numbers == 0
+
+
+def test_what_precedes_encryption_is_counted_even_when_the_sides_were_taken_for_each_other():
+    right = fitting("12345678901")
+    asked = b"EHLO " + right + b"\r\nSTARTTLS\r\n"
+    turns = ((True, b"220 a\r\n250 b\r\n220 go\r\n"), (False, asked + client_hello()))
+    assert look(tcp(*turns, open_=False), 6, 25).numbers == 1

@@ -66,7 +66,9 @@ def test_a_connection_without_its_end_is_an_opening():
 
 def test_octets_that_were_acknowledged_but_not_seen_keep_the_look_from_being_whole():
     packets = [one for one in tcp((True, WORDS), segment=10).packets if one.payload != WORDS[-10:]]
-    assert read_stream(flow(packets)).sight is Sight.OPENING
+    stream = read_stream(flow(packets))
+    assert stream.sight is Sight.OPENING
+    assert stream.orig.troubles == ("gap",)
 
 
 def test_a_reset_ends_a_connection_and_its_octets_are_no_data():

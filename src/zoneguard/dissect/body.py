@@ -120,7 +120,8 @@ def is_active(kind: str, name: str, octets: bytes) -> bool:
     suffix = name.strip().rstrip(". ").rpartition(".")[2].lower() if "." in name else ""
     if kind in _ACTIVE_KINDS or "macroenabled" in kind or suffix in _ACTIVE_SUFFIXES:
         return True
-    if octets.startswith(_SHORTCUT) or (octets.startswith(_PROGRAMS) and not kind.startswith("text/")):
+    is_text = kind.startswith("text/") and octets[:512] == octets[:512].translate(None, _BINARY)
+    if octets.startswith(_SHORTCUT) or (octets.startswith(_PROGRAMS) and not is_text):
         return True
     if octets.startswith(_OLE):
         return _VBA in octets

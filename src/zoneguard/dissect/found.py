@@ -46,6 +46,10 @@ class Found:
         """Tell whether the outermost layer encrypts what it carries."""
         return self.spoken in _SEALED
 
+    def swapped(self) -> Found:
+        """Turn offsets of (resp, orig) into those of (orig, resp)."""
+        return replace(self, clear=self.clear and (self.clear[1], self.clear[0]))
+
     def around(self, inner: Found) -> Found:
         """Add what the layer within told; where both told, the outer stands."""
         return replace(

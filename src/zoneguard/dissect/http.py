@@ -31,7 +31,7 @@ class HttpSeen:
 
     web: WebSeen | None
     proxy: ProxySeen | None
-    inside: tuple[int, int] | None = None  # offsets behind an accepted CONNECT
+    inside: tuple[int, int] | None = None  # offsets behind a CONNECT that was not refused
     trouble: str | None = None
 
 
@@ -47,6 +47,8 @@ def read_http(orig: bytes, resp: bytes) -> HttpSeen:
     A CONNECT that is refused may be followed by another, with credentials (RFC 9110 section 11.7). Of
     absolute request targets, which proxies are asked with, each further host is kept too.
     """
+    if orig.startswith(_PREFACE):  # HTTP/2 without TLS: its requests are compressed (RFC 7541)
+        return HttpSeen(web=None, proxy=None, trouble="not-understood")
     web: WebSeen | None = None
     asked = answered = 0
     proxies: list[ProxySeen] = []
@@ -64,8 +66,8 @@ def read_http(orig: bytes, resp: bytes) -> HttpSeen:
             proxies = [proxy if (one.host, one.port) == (proxy.host, proxy.port) else one for one in proxies]
         web = web or _web(request)
         if method == b"CONNECT" and (status is None or 200 <= status < 300):
-            inside = (request.end, behind) if status else None
-            return HttpSeen(web=web, proxy=proxy, inside=inside, trouble=None if status else "answer-unseen")
+            trouble = None if status else "answer-unseen"
+            return HttpSeen(web=web, proxy=proxy, inside=(request.end, behind), trouble=trouble)
         if status == 101:
             return _seen(web, proxies)
         length = _length(orig, request)
@@ -77,7 +79,7 @@ def read_http(orig: bytes, resp: bytes) -> HttpSeen:
     return _seen(web, proxies, trouble="beyond" if asked < len(orig) else None)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class _Head:
     match: re.Match[bytes]
     fields: Mapping[str, bytes]  # the first of each name, in lower case

@@ -40,7 +40,10 @@ def _into_stream(cut: CutFlow, port: int, hint: str | None) -> Look:
     if stream.sight is Sight.NOTHING:
         return _told(None, stream.sight, _troubles(cut, stream), 0)
     sides = talk.Sides(stream.orig.pieces, stream.resp.pieces, port, hint)
-    found = talk.read(sides) or talk.read(sides.swapped()) or talk.read_middle(sides)
+    found = talk.read(sides)
+    if found is None:
+        other = talk.read(sides.swapped())
+        found = other.swapped() if other is not None else talk.read_middle(sides)
     numbers = 0 if found is not None and found.is_sealed() else _numbers(stream, found)
     troubles = _troubles(cut, stream)
     if found is None and (len(sides.orig) > 0 or len(sides.resp) > 0) and stream.sight is not Sight.MIDDLE:

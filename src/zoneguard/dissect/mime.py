@@ -78,6 +78,7 @@ class _Part(Message):
         super().__init__(policy)
         self.depth = 0
         self.inside: list[_Part] = []
+        self.unclear = False  # a parameter could not be read
         self.written = ""  # the body as it stands in the message, octets above 127 as surrogates
 
     def set_payload(self, payload: Any, charset: Any = None) -> None:  # noqa: ANN401 - as the library has it
@@ -100,6 +101,29 @@ class _Part(Message):
                 return str(value)[:_MOST_HEADER].encode("ascii", "replace").decode("ascii")
         return failobj
 
+    # The library raises what its readers of parameters (RFC 2231) happen to raise when they are lied to.
+
+    def get_param(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as the library has it
+        try:
+            return super().get_param(*args, **kwargs)
+        except Exception:  # noqa: BLE001 - see above
+            self.unclear = True
+            return None
+
+    def get_filename(self, failobj: Any = None) -> Any:  # noqa: ANN401 - as the library has it
+        try:
+            return super().get_filename(failobj)
+        except Exception:  # noqa: BLE001 - see above
+            self.unclear = True
+            return failobj
+
+    def get_boundary(self, failobj: Any = None) -> Any:  # noqa: ANN401 - as the library has it
+        try:
+            return super().get_boundary(failobj)
+        except Exception:  # noqa: BLE001 - see above
+            self.unclear = True
+            return failobj
+
     def is_ambiguous(self) -> bool:
         """Tell whether programs may read this part in different ways: fields doubled, overlong or unknown."""
         values: dict[str, list[str]] = {field: [] for field in _FORM_FIELDS}
@@ -109,6 +133,8 @@ class _Part(Message):
             if field.strip().lower() in _FORM_FIELDS:
                 values[field.strip().lower()].append(str(value))
         if any(len(told) > 1 or any(len(one) > _MOST_HEADER for one in told) for told in values.values()):
+            return True
+        if self.unclear:
             return True
         encodings = values["content-transfer-encoding"]
         return bool(encodings) and encodings[0].strip().lower() not in _ENCODINGS

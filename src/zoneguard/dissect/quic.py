@@ -29,7 +29,7 @@ _MOST_IDS = 8  # connection ids that are tried as the source of keys
 _TAG = 16
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class _Header:
     """A long header and where its packet ends in the datagram."""
 

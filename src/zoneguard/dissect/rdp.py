@@ -40,7 +40,7 @@ def is_rdp_udp(datagram: bytes) -> bool:
 
 
 def read_rdp(orig: bytes, resp: bytes) -> tuple[ScreenSeen, tuple[int, int] | None]:
-    """Read the negotiation; give also the offsets at which TLS begins, where that was agreed upon."""
+    """Read the negotiation; give also the offsets at which TLS begins, where that may have been agreed upon."""
     answer = _variable_part(resp, _CONNECTION_CONFIRM)
     security = None
     if answer is not None:
@@ -52,7 +52,7 @@ def read_rdp(orig: bytes, resp: bytes) -> tuple[ScreenSeen, tuple[int, int] | No
     ends = _packet_end(orig), _packet_end(resp)
     channels = _channels(orig[ends[0] :]) if security in {"rdp", None} else ()
     seen = ScreenSeen(protocol=Spoken.RDP, security=security, channels=channels)
-    return seen, ends if security not in {"rdp", "refused", None} else None
+    return seen, ends if security not in {"rdp", "refused"} else None
 
 
 def _variable_part(octets: bytes, kind: int) -> bytes | None:

@@ -24,14 +24,13 @@ class SmtpSeen:
     troubles: tuple[str, ...]
 
 
-def read_smtp(orig: bytes, resp: bytes, *, pieces: int = 1) -> SmtpSeen:
+def read_smtp(orig: bytes, resp: bytes) -> SmtpSeen:
     """Follow the client's commands with the server's replies beside them.
 
     Commands may be sent before their predecessors are answered (pipelining): replies come in the same order.
-    Where the server was not recorded, it is taken to agree, and that is told as a trouble. `pieces` above 1
-    tells that octets are missing behind `orig`.
+    Where the server was not recorded, it is taken to agree, and that is told as a trouble.
     """
-    walk = _Walk(orig, resp, cut=pieces > 1)
+    walk = _Walk(orig, resp)
     walk.run()
     return SmtpSeen(
         dialogue=DialogueSeen(
@@ -43,11 +42,10 @@ def read_smtp(orig: bytes, resp: bytes, *, pieces: int = 1) -> SmtpSeen:
     )
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class _Walk:
     orig: bytes
     resp: bytes
-    cut: bool
     messages: list[MailSeen] = field(default_factory=list)
     refused: int = 0
     inside: tuple[int, int] | None = None

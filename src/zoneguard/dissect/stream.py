@@ -114,7 +114,7 @@ def _sight(cut: CutFlow, orig: _Side, resp: _Side, halves: tuple[Half, Half]) ->
     whole = (
         cut.whole
         and not any(half.troubles or len(half.pieces) > 1 for half in halves)
-        and (any(half.ended for half in halves))
+        and any(half.ended for half in halves)
         and not orig.misses
         and not resp.misses
     )
@@ -164,40 +164,38 @@ class _Side:
 
     def told(self) -> Half:
         """Give what was said, from the start of the connection where it is known."""
-        if not self._runs:
-            self.misses = (
-                self._acked is not None and bool(self._starts) and self._acked > self._starts[-1] + 1
-            )
-            return Half(ended=self._closed is not None, troubles=tuple(sorted(self._troubles)))
-        start = self._start()
+        start = self._start() if self._runs else min(self._starts, default=None)
+        pieces, first, last = self._joined(start)
+        begins = start is not None and first in {None, start}
+        self.misses = (
+            self._acked is not None and last is not None and self._acked > last + 1
+        )  # a FIN counts for one
+        if len(pieces) > 1 or self.misses or (start is not None and not begins):
+            self._troubles.add("gap")
+        return Half(
+            pieces=tuple(map(bytes, pieces)),
+            begins=begins,
+            ended=self._closed is not None and (last is None or self._closed <= last),
+            troubles=tuple(sorted(self._troubles)),
+        )
+
+    def _joined(self, start: int | None) -> tuple[list[bytearray], int | None, int | None]:
+        """Join what has no gap between; give the first position, too, and the one behind the last octet."""
         pieces: list[bytearray] = []
-        first = end = None
+        first, last = None, None
         for at, octets in self._runs:
             skip = 0 if start is None else max(0, start - at)
             if skip >= len(octets):
                 continue
-            if first is None:
-                first = at + skip
-            if end is None or at != end:
+            if last is None or at != last:
                 if len(pieces) == MOST_PIECES:
                     self._troubles.add("beyond")
                     break
                 pieces.append(bytearray())
+            first = at + skip if first is None else first
             pieces[-1] += octets[skip:]
-            end = at + len(octets)
-        begins = start is not None and first in {None, start}
-        if start is not None and not begins and pieces:
-            self._troubles.add("gap")
-        if len(pieces) > 1:
-            self._troubles.add("gap")
-        last = end or 0
-        self.misses = self._acked is not None and self._acked > last + 1  # a FIN counts for one
-        return Half(
-            pieces=tuple(map(bytes, pieces)),
-            begins=begins,
-            ended=self._closed is not None and self._closed <= last,
-            troubles=tuple(sorted(self._troubles)),
-        )
+            last = at + len(octets)
+        return pieces, first, start if last is None else last
 
     def _position(self, number: int) -> int:
         """Give the position of a sequence number: that one of all congruent ones which lies nearest."""

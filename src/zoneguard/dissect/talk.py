@@ -158,7 +158,7 @@ def _smtp(sides: Sides) -> Found | None:
     named = b"SMTP" in sides.resp[:512].split(b"\n")[0].upper()
     if not by_client and not (greeted and _FTP_CLIENT.match(sides.orig) is None and (expected or named)):
         return None
-    seen = smtp.read_smtp(sides.orig, sides.resp, pieces=len(sides.orig_pieces))
+    seen = smtp.read_smtp(sides.orig, sides.resp)
     return Found(
         spoken=Spoken.SMTP,
         dialogue=seen.dialogue,
