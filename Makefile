@@ -158,6 +158,7 @@ accept: setup  ## Compare with a corpus of real captures: make accept CORPUS=/pa
 .PHONY: bench
 bench: setup bench-programs  ## Captures and rulesets, side by side with peers; writes docs/performance.md (ONLY=rulesets: that part)
 	$(BIN)/python bench/run.py $(if $(ONLY),--only $(ONLY))
+	$(if $(ONLY),,$(BIN)/python bench/looking.py)
 
 .PHONY: bench-quick
 bench-quick: setup bench-programs  ## The same in about two minutes, smaller; writes nothing
