@@ -114,7 +114,7 @@ def _suites(report: Report) -> Iterator[tuple[str, list[Case]]]:
             cases += _unverifiable(rule, report)
         named = rules[rule].name if rule in rules else next(iter(next(iter(pairs.values()), [])), None)
         name = named if isinstance(named, str) else named.name if named is not None else ""
-        yield f"{rule} {name}".strip(), cases or [_clean(rules[rule], report.lang)]
+        yield f"{rule} {name}".strip(), cases or [_clean(rules[rule], report)]
 
 
 def _judged(pair: str, findings: Sequence[Finding], report: Report) -> Case:
@@ -158,10 +158,14 @@ def _unverifiable(rule: str, report: Report) -> Iterator[Case]:
         yield Case(name=f"{word} {number}", outcome="skipped", message=one.reason.in_(report.lang))
 
 
-def _clean(rule: RuleRead, lang: Lang) -> Case:
+def _clean(rule: RuleRead, report: Report) -> Case:
+    lang, unseen = report.lang, ", ".join(report.coverage.zones_not_observed)
     if not rule.asked:
         return Case(name=rule.title.in_(lang), outcome="skipped", message=_NOT_ASKED.in_(lang))
-    return Case(name=rule.title.in_(lang), outcome="system-out", lines=(SATISFIED.in_(lang),))
+    lines = [SATISFIED.in_(lang)]
+    if unseen:
+        lines.append(Text(ja=f"観測していないゾーン: {unseen}", en=f"zones not observed: {unseen}").in_(lang))
+    return Case(name=rule.title.in_(lang), outcome="system-out", lines=tuple(lines))
 
 
 def _pair(finding: Finding, lang: Lang) -> str:
