@@ -6,7 +6,15 @@ from dataclasses import replace
 
 from tests.report.sample import REVERSED, START, UNSEEN, WAIVED, sample
 from zoneguard.errors import ExitCode
-from zoneguard.findings.finding import AppliedWaiver, Clause, LineLocator, PacketLocator, Party, Severity, Verdict
+from zoneguard.findings.finding import (
+    AppliedWaiver,
+    Clause,
+    LineLocator,
+    PacketLocator,
+    Party,
+    Severity,
+    Verdict,
+)
 from zoneguard.report.model import Baseline, RuleRead, Unverifiable, WaiverRead, ZoneRead
 from zoneguard.text import Text
 
@@ -38,7 +46,14 @@ def rule(number, *, asked=True, severity=Severity.HIGH, words=None):
     )  # fmt: skip
 
 
-RULES = (rule("ZG-A01"), rule("ZG-A05"), rule("ZG-G02"), rule("ZG-H02"), rule("ZG-H05", asked=False), rule("ZG-I01"))
+RULES = (
+    rule("ZG-A01"),
+    rule("ZG-A05"),
+    rule("ZG-G02"),
+    rule("ZG-H02"),
+    rule("ZG-H05", asked=False),
+    rule("ZG-I01"),
+)
 
 
 def whole(lang="en"):

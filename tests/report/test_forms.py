@@ -29,7 +29,18 @@ SCHEMAS = Path(__file__).parent / "schemas"
 SARIF = Draft4Validator(json.loads((SCHEMAS / "sarif-schema-2.1.0.json").read_text("utf-8")))
 JUNIT = etree.XMLSchema(etree.parse(SCHEMAS / "junit-10.xsd"))
 # The part of etc/schema.json of Suricata that an alert may use: no other keys at the top.
-EVE = {"timestamp", "event_type", "host", "src_ip", "src_port", "dest_ip", "dest_port", "proto", "vlan", "alert"}
+EVE = {
+    "timestamp",
+    "event_type",
+    "host",
+    "src_ip",
+    "src_port",
+    "dest_ip",
+    "dest_port",
+    "proto",
+    "vlan",
+    "alert",
+}
 ALERT = {"action", "gid", "signature_id", "rev", "signature", "category", "severity", "metadata"}
 FORMULA = tuple("=+-@\t\r\n＝＋－＠")
 HOSTILE = st.text(st.characters(), min_size=1, max_size=30).filter(str.strip)
@@ -47,6 +58,7 @@ WORDS = [
     "[x](http://evil.example/){0}",
     "line\nline\u2028line\x85line",
     "/absolute/.././x y#?%",
+    "漢x" * 50_000,
 ]
 
 
@@ -79,6 +91,7 @@ def table(octets):
     assert text.count("\r\n") == len(rows)
     assert {len(row) for row in rows} == {len(rows[0])}
     assert not [cell for row in rows for cell in row if cell.startswith(FORMULA)]
+    assert max(len(cell) for row in rows for cell in row) <= 32_767
 
 
 def eve(octets):

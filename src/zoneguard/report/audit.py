@@ -9,7 +9,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from zoneguard.findings.finding import LineLocator, PacketLocator, Verdict
-from zoneguard.report.csv import table
+from zoneguard.report.csv import fitting, table
 from zoneguard.report.model import observed_period
 from zoneguard.report.place import primary_place
 from zoneguard.report.when import day, time_zone
@@ -41,6 +41,7 @@ COLUMNS = (
     Text(ja="証跡", en="Evidence"),
 )
 _MOST_FINDINGS = 10  # named in one cell; the JSON has all
+_MOST_CHARACTERS = 1_000  # of one sentence, so that ten fit into a cell together with what they rest on
 _GRAVEST = (Verdict.VIOLATED, Verdict.REVIEW, Verdict.UNVERIFIABLE)
 _RULES = Text(ja="規則", en="Rules")
 
@@ -181,7 +182,7 @@ def _evidence(found: Sequence[Finding], report: Report) -> Iterator[str]:
 
 def _told(finding: Finding, lang: Lang) -> str:
     severity, verdict = SEVERITIES[finding.severity].in_(lang), VERDICTS[finding.verdict].in_(lang)
-    words = [f"{finding.rule} [{severity} / {verdict}]", finding.message.in_(lang)]
+    words = [f"{finding.rule} [{severity} / {verdict}]", fitting(finding.message.in_(lang), _MOST_CHARACTERS)]
     match primary_place(finding):
         case PacketLocator() as packet:
             words.append(f"({packet.file} frame {packet.frame})")

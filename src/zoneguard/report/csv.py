@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from zoneguard.report.model import Report
     from zoneguard.text import Lang
 
+MOST_CHARACTERS = 32_767  # a cell of Excel holds no more
 Cell = str | int | None
 
 COLUMNS = (
@@ -67,8 +68,18 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
     output.write("\ufeff")
     writer = csv.writer(output, lineterminator="\r\n")
     writer.writerow(heads)
-    writer.writerows([harmless_cell(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
+    writer.writerows(
+        [fitting(harmless_cell(cell)) if isinstance(cell, str) else cell for cell in row] for row in rows
+    )
     return output.getvalue()
+
+
+def fitting(text: str, most: int = MOST_CHARACTERS) -> str:
+    """Cut a text and say by how many characters: a longer cell breaks the row in Excel, and readers of CSV refuse it."""
+    if len(text) <= most:
+        return text
+    kept = most - 20
+    return f"{text[:kept]}…[+{len(text) - kept:,}]"
 
 
 def _cells(finding: Finding, lang: Lang, zone: tzinfo) -> Iterator[Cell]:
