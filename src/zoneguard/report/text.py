@@ -73,8 +73,11 @@ def _heading(title: str) -> Iterator[tuple[str, str]]:
 
 
 def _labelled(rows: list[tuple[str, str]], width: int) -> Iterator[tuple[str, str]]:
-    column = max(cells(label) for label, _ in rows) + 2
+    column = min(max(cells(label) for label, _ in rows) + 2, width // 2)
     for label, value in rows:
+        if cells(label) > column - 2:  # a name from outside: beside it there would be no room
+            yield from (("", line) for line in wrap(label, width))
+            label = ""  # noqa: PLW2901 - it is told
         for number, line in enumerate(wrap(harmless(value), width - column)):
             yield "", left(label if number == 0 else "", column) + line
 
