@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 from zoneguard.findings.finding import LineLocator, PacketLocator
 from zoneguard.report.harmless import harmless_cell
 from zoneguard.report.when import iso, time_zone
+from zoneguard.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import tzinfo
 
-    from zoneguard.findings.finding import Finding, Party
+    from zoneguard.findings.finding import Clause, Finding, Party
     from zoneguard.report.model import Report
     from zoneguard.text import Lang
 
@@ -93,11 +94,19 @@ def _cells(finding: Finding, lang: Lang, zone: tzinfo) -> Iterator[Cell]:
     yield from (*_place(finding), len(finding.locators))
     yield finding.allowed_by
     yield " ".join(finding.related)
-    yield "; ".join(f"{one.document} {one.section}" for one in finding.clauses)
+    yield "; ".join(cited(one).in_(lang) for one in finding.clauses)
     yield finding.remedy.in_(lang)
     waiver = finding.waiver
     yield from (None, None) if waiver is None else (waiver.id, waiver.until)
     yield from (finding.baseline, finding.fingerprint)
+
+
+def cited(clause: Clause) -> Text:
+    """Name a clause; a number that was not checked in the source says so."""
+    said = f"{clause.document} {clause.section}"
+    if clause.verified:
+        return Text(ja=said, en=said)
+    return Text(ja=f"{said}（条番号は未確認）", en=f"{said} (number not verified)")
 
 
 def _party(party: Party | None) -> tuple[Cell, ...]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoneguard.errors import ExitCode
 from zoneguard.findings.finding import LineLocator, PacketLocator, Severity, Verdict
+from zoneguard.report.csv import cited
 from zoneguard.report.harmless import harmless_json_lines
 from zoneguard.report.place import primary_place, uri_reference
 from zoneguard.report.when import iso, time_zone
@@ -226,7 +227,7 @@ def _properties(finding: Finding, report: Report, zone: tzinfo) -> Json:
         "verdictText": VERDICTS[finding.verdict].in_(report.lang),
         "title": finding.title.in_(report.lang),
         "remedy": finding.remedy.in_(report.lang),
-        "clauses": [f"{one.document} {one.section}" for one in finding.clauses] or None,
+        "clauses": [cited(one).in_(report.lang) for one in finding.clauses] or None,
         "state": finding.state,
         "flows": finding.flows,
         "packets": finding.packets,
