@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 import time
+import warnings
 from pathlib import Path
 
 import pytest
@@ -42,9 +44,7 @@ def capture(tmp_path):
         str(path),
         [
             client / UDP(sport=4000, dport=53) / DNS(qd=DNSQR(qname="secret-name.example.jp")),
-            client
-            / TCP(sport=4001, dport=8021, flags="PA", seq=1)
-            / Raw(b"STOR confidential.xlsx\r\n"),
+            client / TCP(sport=4001, dport=8021, flags="PA", seq=1) / Raw(b"STOR confidential.xlsx\r\n"),
         ],
     )
     return path
@@ -79,23 +79,20 @@ def fake(folder, body, *, bubblewrap, version=VERSION):
         pytest.param("trap '' TERM; sleep 60", Lack.SLOW, id="hangs and ignores SIGTERM"),
         pytest.param("exec 1>&- 2>&-; sleep 60", Lack.SLOW, id="closes its pipes and stays"),
         pytest.param("head -c 1000000000 /dev/zero", Lack.FLOOD, id="prints 1 GB in one line"),
-        pytest.param("yes", Lack.FLOOD, id="prints without end"),
+        pytest.param("yes", Lack.GARBAGE, id="prints nonsense without end"),
+        pytest.param("yes '{\"index\"}'", Lack.FLOOD, id="prints without end"),
         pytest.param("yes >&2", Lack.FLOOD, id="complains without end"),
         pytest.param("kill -SEGV $$", Lack.CRASHED, id="crashes"),
         pytest.param("kill -KILL $$", Lack.CRASHED, id="is killed"),
         pytest.param(f"echo '{LINE % 1}'; exit 2", Lack.FAILED, id="gives up"),
         pytest.param(f"echo '{LINE % 1}'; echo nonsense", Lack.GARBAGE, id="prints garbage"),
         pytest.param(f"echo '{LINE % 77}'", Lack.GARBAGE, id="tells of a frame that is not there"),
-        pytest.param(
-            "head -c 200000 /dev/zero | tr '\\0' '['; echo", Lack.GARBAGE, id="prints a deep nest"
-        ),
+        pytest.param("head -c 200000 /dev/zero | tr '\\0' '['; echo", Lack.GARBAGE, id="prints a deep nest"),
         pytest.param("", Lack.GARBAGE, id="says nothing and claims success"),
         pytest.param("echo x > /tmp/zoneguard-x && sleep 60", None, id="writes a file"),
     ],
 )
-def test_whatever_tshark_does_the_run_ends_soon_with_a_reason(
-    outside, capture, bubblewrap, body, lack
-):
+def test_whatever_tshark_does_the_run_ends_soon_with_a_reason(outside, capture, bubblewrap, body, lack):
     tool = find_tshark(fake(outside, body, bubblewrap=bubblewrap))
     assert isinstance(tool, Tool)
     assert (tool.isolation is Isolation.BUBBLEWRAP) is bubblewrap
@@ -109,16 +106,10 @@ def test_whatever_tshark_does_the_run_ends_soon_with_a_reason(
 
 @pytest.mark.parametrize("bubblewrap", SEARCHES)
 def test_children_of_tshark_are_gone_with_it(outside, capture, bubblewrap):
-    tool = find_tshark(
-        fake(outside, "sleep 61.25 & sleep 61.25 & sleep 61.25", bubblewrap=bubblewrap)
-    )
+    tool = find_tshark(fake(outside, "sleep 61.25 & sleep 61.25 & sleep 61.25", bubblewrap=bubblewrap))
     dissect(capture, owners=[0, 1], declared={}, tool=tool, limits=Limits(wall=0.7))
     time.sleep(0.2)
-    assert [
-        entry
-        for entry in Path("/proc").glob("[0-9]*/cmdline")
-        if b"61.25" in _read(entry)
-    ] == []
+    assert [entry for entry in Path("/proc").glob("[0-9]*/cmdline") if b"61.25" in _read(entry)] == []
 
 
 def _read(path):
@@ -132,9 +123,7 @@ def test_an_absent_an_old_and_a_mute_tshark_are_told_apart(outside, capture):
     assert find_tshark(str(outside)) is Lack.ABSENT
     old = 'echo "TShark (Wireshark) 3.6.20"\n'
     assert find_tshark(fake(outside, "", bubblewrap=False, version=old)) is Lack.OLD
-    assert (
-        find_tshark(fake(outside, "", bubblewrap=False, version="echo hello\n")) is Lack.MUTE
-    )
+    assert find_tshark(fake(outside, "", bubblewrap=False, version="echo hello\n")) is Lack.MUTE
     told = dissect(capture, owners=[0, 1], declared={}, tool=Lack.OLD)
     assert (told.flows, told.lack) == ({}, Lack.OLD)
 
@@ -168,10 +157,19 @@ def test_every_protocol_that_a_policy_declares_is_one_that_tshark_can_decode(cap
 
 
 @pytest.mark.skipif(REAL is None, reason="no tshark")
+def test_pyshark_as_a_second_reader_sees_the_same_protocols(capture):
+    pyshark = pytest.importorskip("pyshark")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of its event loop
+        with pyshark.FileCapture(str(capture), use_ek=True, decode_as={"tcp.port==8021": "ftp"}) as packets:
+            theirs = [set(packet.frame_info.protocols) for packet in packets]
+    told = dissect(capture, owners=[0, 1], declared={8021: "ftp"}, tool=find_tshark(os.environ["PATH"]))
+    assert [set(told.flows[number].protocols) for number in (0, 1)] == theirs
+
+
+@pytest.mark.skipif(REAL is None, reason="no tshark")
 def test_a_cut_capture_keeps_what_was_told_before_the_cut(capture):
     capture.write_bytes(capture.read_bytes()[:-10])
-    told = dissect(
-        capture, owners=[0, 1], declared={}, tool=find_tshark(os.environ["PATH"])
-    )
+    told = dissect(capture, owners=[0, 1], declared={}, tool=find_tshark(os.environ["PATH"]))
     assert told.lack is Lack.FAILED
     assert told.flows[0].protocols["dns"] == 1

@@ -143,7 +143,13 @@ def run(
 
 
 def _wrapping(program: str, search: str) -> list[str]:
-    words = [shutil.which("bwrap", path=search) or "bwrap", "--unshare-all", "--die-with-parent", "--cap-drop", "ALL"]
+    words = [
+        shutil.which("bwrap", path=search) or "bwrap",
+        "--unshare-all",
+        "--die-with-parent",
+        "--cap-drop",
+        "ALL",
+    ]
     words += ["--uid", str(_NOBODY), "--gid", str(_NOBODY), "--ro-bind", "/usr", "/usr"]
     for name in ("bin", "sbin", "lib", "lib32", "lib64"):
         place = Path("/", name)

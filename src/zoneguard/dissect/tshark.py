@@ -29,6 +29,7 @@ FIELDS: Final = (
     "imf.content.type.type",
 )  # fmt: skip
 _LONGEST_LINE: Final = 1 << 18
+_MOST_GARBAGE: Final = 1000  # lines
 _MOST: Final = 64  # distinct names kept of one kind in one flow
 _SPOKEN: Final = {
     "quic": Spoken.QUIC, "tls": Spoken.TLS, "dtls": Spoken.DTLS, "http": Spoken.HTTP, "ssh": Spoken.SSH,
@@ -36,7 +37,17 @@ _SPOKEN: Final = {
     "smtp": Spoken.SMTP, "ftp": Spoken.FTP, "ldap": Spoken.LDAP, "kerberos": Spoken.KERBEROS, "dns": Spoken.DNS,
 }  # fmt: skip
 _SECURITY: Final = {0: "rdp", 1: "tls", 2: "credssp", 4: "rdstls", 8: "credssp-ex"}
-_TYPES: Final = {1: "A", 5: "CNAME", 10: "NULL", 12: "PTR", 15: "MX", 16: "TXT", 28: "AAAA", 33: "SRV", 65: "HTTPS"}
+_TYPES: Final = {
+    1: "A",
+    5: "CNAME",
+    10: "NULL",
+    12: "PTR",
+    15: "MX",
+    16: "TXT",
+    28: "AAAA",
+    33: "SRV",
+    65: "HTTPS",
+}
 
 
 @dataclass(slots=True)
@@ -84,14 +95,17 @@ def dissect(
     except OSError:
         return Dissection(flows={}, lack=Lack.UNREADABLE)
     with source:
-        told = run(
-            [tool.path, *_options(declared)],
-            isolation=tool.isolation,
-            search=tool.search,
-            limits=limits or Limits(),
-            take=reader.take,
-            source=source,
-        )
+        try:
+            told = run(
+                [tool.path, *_options(declared)],
+                isolation=tool.isolation,
+                search=tool.search,
+                limits=limits or Limits(),
+                take=reader.take,
+                source=source,
+            )
+        except _NonsenseError:
+            return Dissection(flows=reader.flows, lack=Lack.GARBAGE)
     lack = lack_of(told)
     if lack is None and (reader.garbage or reader.rest or reader.seen != len(owners)):
         lack = Lack.GARBAGE
@@ -121,6 +135,10 @@ def _options(declared: Mapping[int, str]) -> list[str]:
     return words
 
 
+class _NonsenseError(Exception):
+    """More lines were not understood than are worth reading."""
+
+
 class _Lines:
     """Folds `-T ek` line by line into flows, holding at most one line."""
 
@@ -129,7 +147,7 @@ class _Lines:
         self.garbage = 0
         self.rest = b""
         self.seen = 0
-        self._owners = owners
+        self._owners = dict(enumerate(owners, start=1))
         self._skipping = False
 
     def take(self, chunk: bytes) -> None:
@@ -149,15 +167,16 @@ class _Lines:
             layers = json.loads(line)["layers"]
             values = {str(key): [str(value) for value in layers[key]] for key in layers}
             number = int(values["frame_number"][0])
-            if not 0 < number <= len(self._owners):
-                raise ValueError
-            known = self.flows.get(self._owners[number - 1])
+            owner = self._owners[number]
+            known = self.flows.get(owner)
             seen = Dissected() if known is None else known
             _fold(seen, values)
         except (ValueError, KeyError, IndexError, TypeError, RecursionError):
             self.garbage += 1
+            if self.garbage > _MOST_GARBAGE:
+                raise _NonsenseError from None
             return
-        self.flows[self._owners[number - 1]] = seen
+        self.flows[owner] = seen
         self.seen += 1
 
 
@@ -167,7 +186,10 @@ def _fold(seen: Dissected, values: Mapping[str, list[str]]) -> None:
         _count(seen.protocols, name[:40])
     _add(seen.channels, values.get("rdp_name", ()))
     _add(seen.alpn, values.get("tls_handshake_extensions_alpn_str", ()))
-    _add(seen.servers, [name.lower().rstrip(".") for name in values.get("tls_handshake_extensions_server_name", ())])
+    _add(
+        seen.servers,
+        [name.lower().rstrip(".") for name in values.get("tls_handshake_extensions_server_name", ())],
+    )
     for word in values.get("rdp_negReq_selectedProtocol", ()):
         seen.security = int(word, 0)
     _fold_files(seen, values)
