@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import os
 from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -63,6 +64,7 @@ def check(
     most_memory_mib: int = 256,
     digests: bool = True,
     most_looks: int = MOST_LOOKS,
+    search: str = os.defpath,
     baseline: Path | None = None,
     fail_on_new: bool = False,
     progress: Callable[[int, int], None] = lambda octets, packets: None,
@@ -70,9 +72,10 @@ def check(
     """Judge captures, exports of firewalls and routers, or both, by a policy.
 
     `generated` is the time of the report in ns since 1970, `today` (ISO date) what approvals are held
-    against; without it the day of `generated` in the policy's time zone. Findings are held against the stored
+    against; without it the day of `generated` in the policy's time zone. At most `most_looks` flows are opened
+    for each question; `search` is the PATH in which tshark is looked for. Findings are held against the stored
     report `baseline`; with `fail_on_new` only what is new there fails the run. Raises InputRefusedError when the
-    policy, the baseline, or every piece of evidence, cannot be read.
+    policy, the baseline or every piece of evidence cannot be read.
     """
     from zoneguard.capture.gather import gather
     from zoneguard.capture.metering import meter
@@ -133,7 +136,14 @@ def check(
         from zoneguard.api.looking import with_looks
 
         evidence = with_looks(
-            evidence, chosen, judged, inputs, metered.inputs, domains=domains, interfaces=interfaces
+            evidence,
+            chosen,
+            judged,
+            inputs,
+            metered.inputs,
+            domains=domains,
+            interfaces=interfaces,
+            search=search,
         )
     if results:
         evidence = _with_exports(evidence, results)

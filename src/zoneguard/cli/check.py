@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from datetime import date
 from pathlib import Path
@@ -146,6 +147,7 @@ def check(
             most_memory_mib=most_memory_mib,
             digests=digests,
             most_looks=most_looks,
+            search=os.environ.get("PATH", os.defpath),
             baseline=baseline,
             fail_on_new=fail_on_new,
             progress=progress.update,
