@@ -107,7 +107,7 @@ def dissect(
         except _NonsenseError:
             return Dissection(flows=reader.flows, lack=Lack.GARBAGE)
     lack = lack_of(told)
-    if lack is None and (reader.garbage or reader.rest or reader.seen != len(owners)):
+    if lack is None and (reader.garbage or reader.rest or reader.untold):
         lack = Lack.GARBAGE
     return Dissection(flows=reader.flows, lack=lack)
 
@@ -146,8 +146,7 @@ class _Lines:
         self.flows: dict[int, Dissected] = {}
         self.garbage = 0
         self.rest = b""
-        self.seen = 0
-        self._owners = dict(enumerate(owners, start=1))
+        self.untold = dict(enumerate(owners, start=1))
         self._skipping = False
 
     def take(self, chunk: bytes) -> None:
@@ -167,7 +166,7 @@ class _Lines:
             layers = json.loads(line)["layers"]
             values = {str(key): [str(value) for value in layers[key]] for key in layers}
             number = int(values["frame_number"][0])
-            owner = self._owners[number]
+            owner = self.untold.pop(number)  # each frame is told once
             known = self.flows.get(owner)
             seen = Dissected() if known is None else known
             _fold(seen, values)
@@ -177,7 +176,6 @@ class _Lines:
                 raise _NonsenseError from None
             return
         self.flows[owner] = seen
-        self.seen += 1
 
 
 def _fold(seen: Dissected, values: Mapping[str, list[str]]) -> None:
