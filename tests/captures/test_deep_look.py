@@ -19,8 +19,19 @@ NAMED = CAPTURES / "story-09-ssh-on-screen-port.pcap"
 def check(*words, path=None, given=b""):
     """Run `zoneguard check`; give its exit code and its report."""
     run = subprocess.run(
-        [sys.executable, "-m", "zoneguard", "check", *map(str, words)]
-        + ["--policy", str(ROOT / "zones.yaml"), "--today", "2026-11-16", "--format", "json"],
+        [
+            sys.executable,
+            "-c",
+            "from zoneguard.cli.main import main; main()",
+            "check",
+            *map(str, words),
+            "--policy",
+            str(ROOT / "zones.yaml"),
+            "--today",
+            "2026-11-16",
+            "--format",
+            "json",
+        ],
         input=given,
         capture_output=True,
         check=False,

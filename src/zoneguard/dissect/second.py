@@ -64,7 +64,7 @@ class SecondOpinion:
             seen = dissect(capture, owners=[at for *_, at in packets], declared=declared, tool=tool)
         for at in share:
             if at in seen.flows:
-                told[at] = complete(told[at], seen.flows[at], lack=seen.lack)
+                told[at] = complete(told[at], seen.flows[at])
         if seen.lack is not None:
             self.lacks[seen.lack] = self.lacks.get(seen.lack, 0) + len(share)
 

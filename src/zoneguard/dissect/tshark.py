@@ -112,7 +112,7 @@ def dissect(
     return Dissection(flows=reader.flows, lack=lack)
 
 
-def complete(look: Look, seen: Dissected, *, lack: Lack | None = None) -> Look:
+def complete(look: Look, seen: Dissected) -> Look:
     """Fill what a look lacks; what our own readers found stays."""
     return replace(
         look,
@@ -121,7 +121,6 @@ def complete(look: Look, seen: Dissected, *, lack: Lack | None = None) -> Look:
         screen=_screen(look.screen, seen),
         names=look.names or _names(seen),
         files=look.files or _files(seen),
-        troubles=look.troubles if lack is None else (*look.troubles, lack.value),
     )
 
 
