@@ -184,7 +184,7 @@ format: setup  ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-EXTRAS := --extra parquet --extra sensor --extra postgresql
+EXTRAS := --extra parquet --extra sensor --extra postgresql --extra pdf
 
 .PHONY: lock
 lock: setup  ## Resolve the dependencies anew: the files requirements*.lock
