@@ -17,6 +17,7 @@ DEMO := zoneguard check captures/story-0[124-9]*.pcap captures/story-1*.pcap cap
 
 PYTEST_ARGS ?= --numprocesses auto --dist loadfile
 CORPUS ?=
+RESULTS ?=
 
 .PHONY: help
 help:  ## Show this list
@@ -140,21 +141,24 @@ check: setup aerleon test-programs store-programs unit-programs  ## Lint, types,
 	$(BIN)/pytest $(PYTEST_ARGS)
 
 .PHONY: fuzz
-fuzz: setup  ## Hostile captures, policies and exports, for as long as FUZZ_CASES and FUZZ_EXPORTS say
-	FUZZ_CASES=$(or $(FUZZ_CASES),1000000) FUZZ_EXPORTS=$(or $(FUZZ_EXPORTS),1000000) $(BIN)/pytest tests/fuzz -v
+fuzz: setup  ## Hostile captures, flows, policies and exports, for as long as FUZZ_CASES, FUZZ_LOOKS and FUZZ_EXPORTS say
+	FUZZ_CASES=$(or $(FUZZ_CASES),1000000) FUZZ_LOOKS=$(or $(FUZZ_LOOKS),1000000) FUZZ_EXPORTS=$(or $(FUZZ_EXPORTS),1000000) $(BIN)/pytest tests/fuzz -v
 
 .PHONY: oracle
 oracle: setup oracle-programs  ## As root: the Linux kernel judges random rulesets and packets beside the model (half an hour)
 	$(BIN)/python -m tests.oracle.run --rulesets $(or $(ORACLE_RULESETS),200) --packets $(or $(ORACLE_PACKETS),5000)
 
 .PHONY: accept
-accept: setup  ## Compare with a corpus of real captures: make accept CORPUS=/path/to/corpus
+accept: setup  ## Compare with a corpus of real captures: make accept CORPUS=/path/to/corpus [RESULTS=/path/to/ndpi/result]
 	@[ -n "$(CORPUS)" ] || { echo "Say where the corpus is: make accept CORPUS=/path/to/corpus" >&2; exit 2; }
 	$(BIN)/python bench/compare_flows.py "$(CORPUS)/pcap" "$(CORPUS)/flows.jsonl"
+	$(BIN)/python bench/compare_looks.py "$(CORPUS)" $(RESULTS)
+	@[ -z "$(RESULTS)" ] || $(BIN)/python bench/compare_classes.py "$(CORPUS)/pcap" "$(RESULTS)"
 
 .PHONY: bench
 bench: setup bench-programs  ## Captures and rulesets, side by side with peers; writes docs/performance.md (ONLY=rulesets: that part)
 	$(BIN)/python bench/run.py $(if $(ONLY),--only $(ONLY))
+	$(if $(ONLY),,$(BIN)/python bench/looking.py)
 
 .PHONY: bench-quick
 bench-quick: setup bench-programs  ## The same in about two minutes, smaller; writes nothing
@@ -180,7 +184,7 @@ format: setup  ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-EXTRAS := --extra parquet --extra sensor --extra postgresql
+EXTRAS := --extra parquet --extra sensor --extra postgresql --extra pdf
 
 .PHONY: lock
 lock: setup  ## Resolve the dependencies anew: the files requirements*.lock

@@ -24,9 +24,10 @@ _README = {"ja": CAPTURES / "README.ja.md", "en": CAPTURES / "README.md"}
 # What no packet can tell, and so no sensor.
 NOT_LIVE = (
     Text(
-        ja="物語7: メールの本文は保存しないので、添付とHTMLの除去は確かめられません。検証不能（ZG-B04）と報告されるのが正解です。",
-        en="Story 7: bodies of mails are not kept, so whether HTML was removed cannot be verified. That it is told as"
-        " unverifiable (ZG-B04) is what must come.",
+        ja="物語7: センサーはパケットを残さないので、メールの本文は後から開けません。検証不能（ZG-B04）と報告されるのが正解です。"
+        "`zoneguard check captures/story-07-mail-html.pcap` は本文の種類まで確かめます。",
+        en="Story 7: a sensor keeps no packets, so mails cannot be opened afterwards. That it is told as unverifiable"
+        " (ZG-B04) is what must come; `zoneguard check captures/story-07-mail-html.pcap` looks at the types of its parts.",
     ),
     Text(
         ja="物語11: 通信そのものは直接通信（ZG-A03）として見つかります。設定では拒否されているという矛盾（ZG-H05）は、"
@@ -92,11 +93,11 @@ def read_stories(lang: Lang) -> list[Story]:
             number=found[1].lstrip("0"),
             title=titles[name],
             policy=CAPTURES.parent / one["policy"],
-            primary=one["primary"],
-            unverifiable=one["unverifiable"],
+            primary=live["primary"],
+            unverifiable=live["unverifiable"],
         )
         for name, one in expected.items()
-        if (found := _NAME.match(name))
+        if (found := _NAME.match(name)) and (live := one.get("live", one))
     ]
     return sorted(stories, key=lambda story: (story.policy.name == "zones.yaml", story.path.name))
 

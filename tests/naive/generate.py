@@ -408,6 +408,10 @@ class Talk:
                 b"SSH-2.0-x\r\n",
                 b"\0" * 9,
                 b"220 hello\r\n",
+                b"220 hello ESMTP\r\n",
+                b"+OK hello\r\n",
+                b"USER hello\r\n",
+                bytes.fromhex("170303001000") + bytes(15),
             )
         )
         steps.append((go(SYN, seq, 0), False))

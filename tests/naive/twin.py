@@ -12,6 +12,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from tests.naive.classes import class_of
+from zoneguard.net.flow import Payload
+
 SECOND = 1_000_000_000
 FURTHEST = 1 << 62
 LARGEST = 262_144
@@ -19,6 +22,11 @@ GRE, VXLAN, GENEVE, GTP_U, IPIP, SIX_IN_FOUR, TEREDO, PPPOE = 1, 3, 4, 5, 6, 7, 
 ARP, NDP, DHCP_CLIENT, DHCP_SERVER, ROUTER, REDIRECT, STP, CDP, LLDP = range(1, 10)
 BY_SYN, BY_SYN_ACK, BY_ISN, BY_GREETING, BY_FIRST_PACKET = 0, 1, 2, 3, 7
 FIN, SYN, RST, ACK = 1, 2, 4, 16
+ASKS = {"TLS_CLIENT", "HTTP_REQUEST", "SMTP_CLIENT", "FTP_CLIENT", "POP3_CLIENT", "DNS_QUERY"}
+ANSWERS = {
+    "TLS_SERVER", "HTTP_RESPONSE", "SMTP_OR_FTP_SERVER", "SMTP_SERVER", "FTP_SERVER", "POP3_SERVER",
+    "IMAP_SERVER", "DNS_RESPONSE",
+}  # fmt: skip
 
 
 class Side(NamedTuple):
@@ -55,6 +63,7 @@ class Packet:
     acknowledged: int = 0
     has_payload: bool = False
     payload: bytes | None = None  # what was captured of it, for TCP and UDP
+    length: int = 0  # of it on the wire
     request: int = 0
     quotes: bool = False  # stands for the flow that an ICMP error quotes
     packets: int = 1
@@ -86,6 +95,9 @@ class Flow:
     unreachable: bool = False
     copies: int = 0
     copy: tuple[int, int, int] = (0, 0, 0)
+    members: list[tuple[Any, ...]] = field(
+        default_factory=list
+    )  # the packets whose frames stand at their place
 
 
 # --- files ------------------------------------------------------------------------------------------------
@@ -256,9 +268,12 @@ class Twin:
         self.fragments: dict[Any, dict[str, Any]] = {}
         self.claims: Counter[tuple[int, int, bytes, int]] = Counter()
         self.packets = self.copies = self.errors = self.decoded = 0
+        self.file = -1
+        self.record: Record | None = None
 
     def read(self, capture: bytes) -> None:
         """Read one capture."""
+        self.file += 1
         for record in records(capture):
             self.packets += 1
             self.record, self.out = record, []
@@ -272,6 +287,7 @@ class Twin:
 
     def flows(self) -> list[dict[str, Any]]:
         """Give all flows; fragments whose first never came are flows without ports."""
+        self.record = None
         for waiting in self.fragments.values():
             if waiting["ports"] is None and waiting["packets"]:
                 self.meter(self.lost(waiting))
@@ -492,11 +508,11 @@ class Twin:
                 size, packet.flags = (body.number(12, 1) >> 4) * 4, body.number(13, 1)
                 packet.checksum = body.number(16, 2) if have >= 18 else 0
                 if 20 <= size < octets:
-                    packet.has_payload, packet.payload = True, body.data[size:]
+                    packet.has_payload, packet.payload, packet.length = True, body.data[size:], octets - size
         elif protocol in (17, 136):
             packet.checksum = body.number(6, 2) if have >= 8 else 0
             if octets > 8:
-                packet.has_payload, packet.payload = True, body.data[8:]
+                packet.has_payload, packet.payload, packet.length = True, body.data[8:], octets - 8
             if have >= 16:
                 packet.sequence, packet.acknowledged = body.number(8, 4), body.number(12, 4)
         elif protocol == 132:
@@ -762,6 +778,10 @@ class Twin:
         flow.octets[way] += p.octets + getattr(p, "octets_extra", 0)
         if flow.links[way] is None:
             flow.links[way] = (p.vlan, p.source_mac, p.target_mac)
+        if self.record is not None and self.record.frame == p.frame:
+            flow.members.append(
+                (self.file, p.frame, p.time, way, p.flags, p.payload or b"", self.record.data)
+            )
         if tcp:
             self.tcp(flow, p, way)
             carries = p.has_payload and not p.flags & (SYN | RST)
@@ -770,10 +790,12 @@ class Twin:
                 self.opened(flow, BY_GREETING, way if p.request == 1 else 1 - way)
             carries = p.has_payload
         if carries and flow.payload[way] is None:
-            kind = flow.payload[way] = 0 if p.payload is None else classify(p)
-            if kind in (2, 4, 11, 12, 13):
+            ports = {p.source.port, p.target.port}
+            name = "NONE" if p.payload is None else class_of(p.payload, p.length, p.protocol, ports)
+            flow.payload[way] = Payload[name]
+            if name in ASKS:
                 self.opened(flow, BY_GREETING, way)
-            elif kind in (3, 5, 10, 14):
+            elif name in ANSWERS:
                 self.opened(flow, BY_GREETING, 1 - way)
 
     def opened(self, flow: Flow, rung: int, side: int) -> None:
@@ -864,36 +886,6 @@ def gtp_header(v: View) -> int:
             break
         follow = v.data[size - 1]
     return size
-
-
-def classify(p: Packet) -> int:
-    """Tell what a first payload is by its opening octets (the numbers of net.flow.Payload)."""
-    data = p.payload or b""
-    if len(data) < 4:
-        return 1
-    if p.protocol == 17:
-        if {p.source.port, p.target.port} & {53, 5353, 5355} and len(data) >= 12:
-            return 14 if data[2] & 0x80 else 13
-        quic = data[0] >> 6 == 3 and len(data) >= 1200 and data[1:5] in (b"\0\0\0\1", b"\x6b\x33\x43\xcf")
-        return 17 if quic else 1
-    if p.protocol != 6:
-        return 1
-    if data[:2] == b"\x16\x03" and data[2] <= 3 and len(data) >= 6:
-        return {1: 2, 2: 3}.get(data[5], 1)
-    if data[:2] == b"\x03\0" and len(data) >= 7 and data[5] in (0xE0, 0xD0):
-        return 7
-    if len(data) >= 8 and data[0] == 0 and data[4:8] in (b"\xfeSMB", b"\xffSMB", b"\xfdSMB"):
-        return 9
-    words = {
-        b"SSH-": 6, b"HTTP": 5, b"RFB ": 8, b"220 ": 10, b"220-": 10, b"EHLO": 11, b"HELO": 11, b"ehlo": 11,
-        b"helo": 11, b"USER": 12, b"user": 12, b"\x7f\x7fIC": 16, b"\x1aCGP": 16,
-    }  # fmt: skip
-    requests = (b"GET ", b"POST", b"HEAD", b"PUT ", b"CONN", b"OPTI", b"DELE", b"PATC", b"PROP")
-    if data[:4] in requests:
-        return 4
-    if data[:2] in (b"\5\1", b"\5\2", b"\4\1") and len(data) <= 64:
-        return 15
-    return words.get(data[:4], 1)
 
 
 def columns(flow: Flow) -> dict[str, Any]:

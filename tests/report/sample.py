@@ -13,6 +13,7 @@ from zoneguard.findings.finding import (
     Severity,
     Verdict,
 )
+from zoneguard.findings.passage import LegSeen, Passage
 from zoneguard.report.model import (
     Coverage,
     InputRead,
@@ -116,6 +117,52 @@ def sample(lang: Lang, *, findings: tuple[Finding, ...] = (REVERSED, WAIVED, UNS
             model="alpha",
             timezone="Asia/Tokyo",
         ),
+        gateways=(
+            Passage(
+                gateway="mail-sanitizer",
+                sanitizes="mail",
+                legs=(
+                    LegSeen(
+                        zone="lgwan",
+                        flows=3,
+                        bytes_in=2_000,
+                        bytes_out=40_000,
+                        first_seen=START,
+                        last_seen=START + 60_000_000_000,
+                    ),
+                    LegSeen(
+                        zone="internet",
+                        flows=4,
+                        bytes_in=90_000,
+                        bytes_out=3_000,
+                        first_seen=START,
+                        last_seen=START + 50_000_000_000,
+                    ),
+                ),
+                carried=3,
+                paired=2,
+                past=1,
+                whole=True,
+            ),
+            Passage(
+                gateway="file-sanitizer",
+                sanitizes="file",
+                legs=(
+                    LegSeen(
+                        zone="lgwan",
+                        flows=0,
+                        bytes_in=0,
+                        bytes_out=0,
+                        first_seen=None,
+                        last_seen=None,
+                    ),
+                ),
+                carried=0,
+                paired=0,
+                past=0,
+                whole=True,
+            ),
+        ),
         inputs=(
             InputRead(
                 path="captures/story-02-screen-reversed.pcap",
@@ -143,6 +190,8 @@ def sample(lang: Lang, *, findings: tuple[Finding, ...] = (REVERSED, WAIVED, UNS
             decoded=1_490,
             not_decoded={"unsupported link type": 7, "encrypted wireless frame": 3},
             duplicates=12,
+            opened=3,
+            not_opened=1,
             unknown_endpoints=1,
             zones_observed=("internet", "lgwan"),
             zones_not_observed=("mynumber",),

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import date
 from ipaddress import ip_address, ip_network
 
+from zoneguard.dissect.record import Look, Sight
 from zoneguard.findings.finding import PacketLocator
 from zoneguard.net.flow import Blocked, CaptureCoverage, ClaimKind, Opener, Payload, State
 from zoneguard.policy.model import (
@@ -27,7 +28,8 @@ from zoneguard.policy.model import (
     Zone,
 )
 from zoneguard.rules.catalogue import judge
-from zoneguard.rules.evidence import Conversation, Decision, End, Evidence, ZonedClaim
+from zoneguard.rules.choosing import Ask
+from zoneguard.rules.evidence import Conversation, Decision, End, Evidence, Looked, ZonedClaim
 from zoneguard.text import Text
 
 TODAY = "2026-11-16"
@@ -144,6 +146,7 @@ def talk(orig, resp, port, *, protocol=6, decision=Decision.FORBIDDEN, state=Sta
         "flows": 1,
         "packets": packets,
         "bytes": packets * 60,
+        "orig_bytes": packets * 30,
         "resp_packets": packets // 2,
         "first_seen": DAY,
         "last_seen": DAY + SECOND,
@@ -197,3 +200,9 @@ def only(*conversations, **more):
 
 def attempt(conversation):
     return replace(conversation, state=State.ATTEMPT, packets=1, resp_packets=0)
+
+
+def opened(conversation, *, ask=Ask.TOOL, sight=Sight.WHOLE, frame=None, **seen):
+    """Make a look into a flow of a conversation; what is not given was not seen."""
+    locator = conversation.locator if frame is None else replace(conversation.locator, frame=frame)
+    return Looked(conversation=conversation, locator=locator, ask=ask, look=Look(sight=sight, **seen))

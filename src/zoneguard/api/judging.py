@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import fnmatch
+import os
 from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from zoneguard import __version__
+from zoneguard.api.accounting import compare, read_earlier, rules_read, waivers_read
 from zoneguard.api.exports import ExportRead, discover_policy, export_format, read_export
 from zoneguard.capture.metering import Metered
 from zoneguard.errors import ExitCode, InputRefusedError
-from zoneguard.findings.finding import SEVERITY_ORDER, Severity, Verdict
+from zoneguard.findings.finding import Severity, Verdict
+from zoneguard.findings.threshold import fails
 from zoneguard.text import Text
 
 if TYPE_CHECKING:
@@ -21,16 +24,20 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from zoneguard.api.accounting import Earlier
     from zoneguard.capture.gather import Gathered
     from zoneguard.capture.metering import Input
     from zoneguard.capture.metering import InputRead as CaptureRead
     from zoneguard.findings.finding import Finding
+    from zoneguard.findings.passage import Passage
     from zoneguard.net.flow import CaptureCoverage, FlowTable
     from zoneguard.policy.model import Policy
     from zoneguard.report.model import Coverage, InputRead, MatrixCell, Report, Summary
     from zoneguard.rules.conversing import Judge
     from zoneguard.rules.evidence import Evidence
     from zoneguard.text import Lang
+
+MOST_LOOKS = 200  # flows that the deep look opens for each question, unless told otherwise
 
 # What is no IP traffic, or a sender's own fault, is told in the coverage; these leave the run inconclusive.
 _INCONCLUSIVE = frozenset(
@@ -56,12 +63,19 @@ def check(
     generated: int,
     most_memory_mib: int = 256,
     digests: bool = True,
+    most_looks: int = MOST_LOOKS,
+    search: str = os.defpath,
+    baseline: Path | None = None,
+    fail_on_new: bool = False,
     progress: Callable[[int, int], None] = lambda octets, packets: None,
 ) -> Report:
     """Judge captures, exports of firewalls and routers, or both, by a policy.
 
     `generated` is the time of the report in ns since 1970, `today` (ISO date) what approvals are held
-    against; without it the day of `generated` in the policy's time zone. Raises InputRefusedError when the policy, or every piece of evidence, cannot be read.
+    against; without it the day of `generated` in the policy's time zone. At most `most_looks` flows are opened
+    for each question; `search` is the PATH in which tshark is looked for. Findings are held against the stored
+    report `baseline`; with `fail_on_new` only what is new there fails the run. Raises InputRefusedError when the
+    policy, the baseline or every piece of evidence cannot be read.
     """
     from zoneguard.capture.gather import gather
     from zoneguard.capture.metering import meter
@@ -71,25 +85,39 @@ def check(
     from zoneguard.policy.zoning import Zoning
     from zoneguard.report.when import day, time_zone
     from zoneguard.rules.catalogue import judge
+    from zoneguard.rules.choosing import Chooser
     from zoneguard.rules.conversing import Judge
+    from zoneguard.rules.passing import Passages
 
     policy = load_policy(policy_path or discover_policy())
+    earlier = read_earlier(baseline) if baseline is not None else None
     gathered = gather(paths, is_export=lambda path: export_format(path, policy) is not None)
     results = [read_export(path, policy) for path in gathered.exports]
     inputs = _inputs(gathered, policy)
     sensors = ("", *(sensor.id for sensor in policy.sensors))
     names = [str(one.path) if one.path is not None else "-" for one in inputs]
-    judged = Judge(policy, Zoning(policy, sensors), files=names, sensors=sensors)
+    zoning = Zoning(policy, sensors)
+    judged = Judge(policy, zoning, files=names, sensors=sensors)
+    passages = Passages(policy, zoning)
+    chooser = Chooser(policy, zoning, most=most_looks)
+
+    def take(table: FlowTable) -> None:
+        decided = judged.add(table)
+        passages.add(decided)
+        chooser.add(decided)
+
     metered = Metered()
+    domains = overlap_domains(policy)
+    interfaces = {s.interface: i for i, s in enumerate(policy.sensors, 1) if s.interface is not None}
     if inputs:
         metered = meter(
             inputs,
-            judged.add,
+            take,
             jobs=jobs,
             most_memory_mib=most_memory_mib,
-            domains=overlap_domains(policy),
+            domains=domains,
             digests=digests,
-            interfaces={s.interface: i for i, s in enumerate(policy.sensors, 1) if s.interface is not None},
+            interfaces=interfaces,
             progress=progress,
         )
         _refuse_if_nothing_was_read(metered)
@@ -103,6 +131,20 @@ def check(
         ),
         traffic=bool(inputs),
     )
+    if (chosen := chooser.chosen()) is not None:
+        # Here and not above: a run that opens nothing reads nothing again and loads no dissectors.
+        from zoneguard.api.looking import with_looks
+
+        evidence = with_looks(
+            evidence,
+            chosen,
+            judged,
+            inputs,
+            metered.inputs,
+            domains=domains,
+            interfaces=interfaces,
+            search=search,
+        )
     if results:
         evidence = _with_exports(evidence, results)
     findings = judge(evidence)
@@ -111,10 +153,13 @@ def check(
         judged,
         metered,
         results,
+        gateways=passages.told() if inputs else (),
         evidence=evidence,
         findings=findings,
         lang=lang,
         fail_on=fail_on,
+        fail_on_new=fail_on_new,
+        earlier=earlier,
         generated=generated,
     )
 
@@ -223,15 +268,22 @@ def _report(
     metered: Metered,
     results: Sequence[ExportRead],
     *,
+    gateways: tuple[Passage, ...],
     evidence: Evidence,
     findings: tuple[Finding, ...],
     lang: Lang,
     fail_on: Severity,
+    fail_on_new: bool,
+    earlier: Earlier | None,
     generated: int,
 ) -> Report:
-    from zoneguard.report.model import PolicyRead, Report, Tool
+    from zoneguard.report.model import PolicyRead, Report, Tool, ZoneRead
 
     matrix = _matrix(policy, judged)
+    kinds = {"capture"} if metered.inputs else set()
+    kinds |= {"export"} if results else set()
+    held = compare(findings, earlier, policy=policy, kinds=kinds) if earlier is not None else None
+    findings = held.findings if held is not None else findings
     return Report(
         tool=Tool(name="zoneguard", version=__version__),
         generated=generated,
@@ -242,12 +294,21 @@ def _report(
             organization=policy.organization,
             model=policy.model,
             timezone=policy.timezone,
+            zones=tuple(
+                ZoneRead(id=zone.id, role=policy.role(zone.id) or zone.role, name=zone.name)
+                for zone in policy.zones
+            ),
         ),
         inputs=(*(_input_read(one) for one in metered.inputs), *(_export_read(one) for one in results)),
         coverage=_coverage(policy, judged, metered.coverage, evidence, findings=findings, matrix=matrix),
-        summary=_summary(findings, metered, results, fail_on),
+        summary=_summary(findings, metered, results, fail_on=fail_on, fail_on_new=fail_on_new),
         matrix=matrix,
         findings=findings,
+        gateways=gateways,
+        rules=rules_read(captures="capture" in kinds, exports="export" in kinds),
+        waivers=waivers_read(policy, findings, today=evidence.today),
+        baseline=held.baseline if held is not None else None,
+        absent=held.absent if held is not None else (),
     )
 
 
@@ -342,6 +403,8 @@ def _coverage(
         duplicates=seen.duplicates,
         truncated=seen.truncated,
         dropped=seen.dropped,
+        opened=len(evidence.looks),
+        not_opened=sum(evidence.left.values()),
         unknown_endpoints=judged.unknown_endpoints()[0],
         zones_observed=tuple(zone.id for zone in policy.zones if zone.id in evidence.zones_observed),
         zones_not_observed=tuple(zone.id for zone in policy.zones if zone.id not in evidence.zones_observed),
@@ -354,7 +417,12 @@ def _coverage(
 
 
 def _summary(
-    findings: Sequence[Finding], metered: Metered, results: Sequence[ExportRead], fail_on: Severity
+    findings: Sequence[Finding],
+    metered: Metered,
+    results: Sequence[ExportRead],
+    *,
+    fail_on: Severity,
+    fail_on_new: bool,
 ) -> Summary:
     from zoneguard.report.model import Summary
 
@@ -364,18 +432,24 @@ def _summary(
         by_severity=Counter(finding.severity for finding in live),
         by_verdict=Counter(finding.verdict for finding in live),
         waived=len(findings) - len(live),
-        exit_code=_exit_code(live, metered, results, fail_on),
+        exit_code=_exit_code(live, metered, results, fail_on=fail_on, fail_on_new=fail_on_new),
         fail_on=fail_on,
+        fail_on_new=fail_on_new,
     )
 
 
 def _exit_code(
-    live: Sequence[Finding], metered: Metered, results: Sequence[ExportRead], fail_on: Severity
+    live: Sequence[Finding],
+    metered: Metered,
+    results: Sequence[ExportRead],
+    *,
+    fail_on: Severity,
+    fail_on_new: bool,
 ) -> ExitCode:
     """Decide by precedence: refused input, findings at the threshold, something not understood or not seen."""
     if any(one.reading.refused for one in metered.inputs):
         return ExitCode.REFUSED
-    if has_finding(live, fail_on):
+    if any(fails(one, fail_on, only_new=fail_on_new) for one in live):
         return ExitCode.FINDINGS
     seen = metered.coverage
     if (
@@ -393,8 +467,7 @@ def _exit_code(
 
 def has_finding(live: Iterable[Finding], fail_on: Severity) -> bool:
     """Tell whether something was found at a severity or above; `live` are findings that nobody waived."""
-    grave = SEVERITY_ORDER[: SEVERITY_ORDER.index(fail_on) + 1]
-    return any(one.verdict is not Verdict.UNVERIFIABLE and one.severity in grave for one in live)
+    return any(fails(one, fail_on, only_new=False) for one in live)
 
 
 def is_unsure(live: Iterable[Finding]) -> bool:

@@ -257,6 +257,7 @@ def assign(to: Packet, r: Packet) -> None:
     to.payload = r.payload
     to.payload_at = r.payload_at
     to.payload_end = r.payload_end
+    to.body = r.body
     to.src_mac = r.src_mac
     to.dst_mac = r.dst_mac
     to.vlan = r.vlan
@@ -352,7 +353,6 @@ def transport(b: Octets, at: int, end: int, r: Packet, protocol: int, octets: in
         if size >= 20 and octets > size:
             r.payload = octets - size
             r.payload_at = at + size
-            r.payload_end = end
         return True
     if protocol in (17, 136):
         if have < 4:
@@ -364,7 +364,6 @@ def transport(b: Octets, at: int, end: int, r: Packet, protocol: int, octets: in
         if octets > 8:
             r.payload = octets - 8
             r.payload_at = at + 8
-            r.payload_end = end
         if have >= 16:  # part of what tells two datagrams apart when nothing numbers them
             r.seq = word32(b, at + 8)
             r.ack = word32(b, at + 12)
@@ -804,7 +803,8 @@ def decode_frame(
         r.ack = 0
         r.payload = 0
         r.payload_at = 0
-        r.payload_end = 0
+        r.payload_end = last
+        r.body = body
         r.src_mac = src_mac
         r.dst_mac = dst_mac
         r.vlan = vlan
@@ -817,6 +817,7 @@ def decode_frame(
         stood = z[Z_BATCH]
         z[Z_BATCH] = stood + 1
         if later:
+            r.body = -body
             r.seq = offset
             key = fragment_key(r, ident)
             if not fragment(t, r, key, False, more, time):

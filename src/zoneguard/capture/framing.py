@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from array import array
+from typing import TYPE_CHECKING, Final, Literal
 
 from zoneguard.capture import layout, pcap
 from zoneguard.capture.faults import bad_record, cut_off, not_a_capture
 from zoneguard.capture.reading import CHUNK
 
 if TYPE_CHECKING:
-    from zoneguard.capture.layout import Tables
+    from collections.abc import Callable
+
+    from zoneguard.capture.layout import Octets, Tables
     from zoneguard.capture.reading import Walk
+
+_HEADER: Final = (layout.Z_FORMAT, layout.Z_BIG, layout.Z_UNIT, layout.Z_LINK)
 
 
 def begin(t: Tables, head: bytes, walk: Walk) -> int:
@@ -32,6 +37,58 @@ def begin(t: Tables, head: bytes, walk: Walk) -> int:
     return 0
 
 
+def walk_through(
+    run: Callable[[Octets, int], int],
+    t: Tables,
+    words: Octets,
+    view: memoryview,
+    *,
+    at: int,
+    have: int,
+    walk: Walk,
+) -> int:
+    """Have `run` go over what is whole in the chunk; give how far that was, -1 when the input ends here.
+
+    `words` and `view` are the same octets, of which `have` are there.
+    """
+    z = t.scalars
+    while True:
+        z[layout.Z_POSITION] = at
+        reason = run(words, have)
+        at = int(z[layout.Z_POSITION])
+        if reason == layout.MORE:
+            return at
+        if reason == layout.BAD_RECORD:
+            walk.reading.faults.append(
+                bad_record(walk.source.name, walk.base + at, int(z[layout.Z_FRAME]) + 1)
+            )
+            return -1
+        used = other_block(t, view, at, have, walk)
+        if used <= 0:
+            return at if used == 0 else -1
+        at += used
+
+
+def setting(t: Tables, walk: Walk) -> bytes:
+    """Give what a reading that begins here must know: of the file's header, and of the section of pcapng."""
+    if walk.setting is None:
+        interfaces = int(t.scalars[layout.Z_INTERFACES]) * layout.INTERFACE_STRIDE
+        words = [*(t.scalars[at] for at in _HEADER), *t.interfaces[:interfaces]]
+        walk.setting = array("q", [int(word) for word in words]).tobytes()
+    return walk.setting
+
+
+def set_up(t: Tables, setting: bytes) -> None:
+    """Let hold what `setting` gave."""
+    words = array("q", setting)
+    interfaces = words[len(_HEADER) :]
+    for at, word in zip(_HEADER, words, strict=False):
+        t.scalars[at] = word
+    for i, word in enumerate(interfaces):
+        t.interfaces[i] = word
+    t.scalars[layout.Z_INTERFACES] = len(interfaces) // layout.INTERFACE_STRIDE
+
+
 def other_block(t: Tables, view: memoryview, at: int, have: int, walk: Walk) -> int:
     """Read a pcapng block that is no packet; give its length, 0 for more octets, -1 to stop."""
     z, reading = t.scalars, walk.reading
@@ -45,6 +102,7 @@ def other_block(t: Tables, view: memoryview, at: int, have: int, walk: Walk) -> 
             reading.faults.append(bad_record(name, walk.base + at, frame + 1))
             return -1
         z[layout.Z_BIG] = int(mark == b"\x1a\x2b\x3c\x4d")
+        walk.setting = None
         z[layout.Z_INTERFACES] = 0
     big = bool(z[layout.Z_BIG])
     order: Literal["big", "little"] = "big" if big else "little"
@@ -98,3 +156,4 @@ def _add_interface(t: Tables, interface: pcap.Interface | None, walk: Walk) -> N
     for i, value in enumerate(values):
         t.interfaces[index * layout.INTERFACE_STRIDE + i] = value
     z[layout.Z_INTERFACES] = index + 1
+    walk.setting = None

@@ -23,8 +23,14 @@ INTERPRETED_BELOW = 4_000_000
 
 # Each kernel with what it is made of, itself last.
 _MODULES = {
-    "meter": ("zoneguard.capture.decode", "zoneguard.capture.meter"),
+    "meter": ("zoneguard.capture.decode", "zoneguard.capture.classes", "zoneguard.capture.meter"),
     "joining": ("zoneguard.capture.joining",),
+    "picking": (
+        "zoneguard.capture.decode",
+        "zoneguard.capture.classes",
+        "zoneguard.capture.meter",
+        "zoneguard.capture.picking",
+    ),
 }
 _loaded: dict[tuple[str, bool], ModuleType] = {}
 _cache: Path | None = None
@@ -76,7 +82,7 @@ def cache_folder() -> Path | None:
 def source_digest() -> bytes:
     """Digest the sources of the kernels and of the tables they share (SHA-256)."""
     sources = hashlib.sha256()
-    for name in ("decode", "meter", "joining", "layout", "jit"):
+    for name in ("decode", "classes", "meter", "joining", "layout", "jit"):
         sources.update((Path(__file__).parent / f"{name}.py").read_bytes())
     return sources.digest()
 
@@ -90,7 +96,7 @@ def warmup() -> tuple[Path | None, float]:
 
 def _compile() -> None:
     """Compile every kernel by reading nothing, and leave a mark that says so."""
-    from zoneguard.capture import expiry, flows, pcap, tables
+    from zoneguard.capture import expiry, flows, pcap, picker, tables
 
     for magic_header in (pcap.EMPTY_FILE, pcap.EMPTY_SECTION):
         meter = tables.Meter(compiled=True)
@@ -100,6 +106,7 @@ def _compile() -> None:
     endless.expire(1)
     endless.kernel.barrier()
     flows.prepare(compiled=True)
+    picker.prepare(compiled=True)
     if _cache is not None:
         with contextlib.suppress(OSError):  # without the mark the next run only checks again
             (_cache / _mark()).touch(mode=0o600)

@@ -29,7 +29,8 @@ PACKET_SHAPE: Final[Shape] = (  # one decoded packet (or one layer of it), in th
     "ack",
     "payload",  # octets of payload behind the transport header
     "payload_at",
-    "payload_end",  # of what was captured
+    "payload_end",  # of what was captured of the packet
+    "body",  # where the transport header stands; negative: a later fragment, which has none
     "src_mac",
     "dst_mac",
     "vlan",
@@ -168,6 +169,43 @@ T_PARENT: Final = 3
 T_OUTER: Final = 4  # four words, from and to
 TUNNEL_STRIDE: Final = 8
 
+# --- wanted flows, whose packets are picked (capture/picking.py) ------------------------------------------------
+W_A_HIGH: Final = 0
+W_A_LOW: Final = 1
+W_B_HIGH: Final = 2
+W_B_LOW: Final = 3
+W_PORTS: Final = 4  # as R_PORTS
+W_DOMAIN: Final = 5
+W_TUNNEL: Final = 6
+W_OCTETS: Final = 7  # of payload that may still be picked
+W_FRAMES: Final = 8  # of whole frames, likewise
+W_PACKETS: Final = 9  # likewise
+W_STATE: Final = 10
+WANT_STRIDE: Final = 11
+W_FOUND: Final = 1  # its first packet was met
+W_CLOSED: Final = 2  # nothing more is picked
+W_PARTIAL: Final = 4  # a packet of it was left out
+
+# --- packets picked ----------------------------------------------------------------------------------------
+H_WANT: Final = 0  # which wanted flow; -1: the frame itself is wanted
+H_FRAME: Final = 1
+H_TIME: Final = 2
+H_FLIP: Final = 3
+H_FLAGS: Final = 4
+H_SEQ: Final = 5
+H_ACK: Final = 6
+H_PROTOCOL: Final = 7
+H_PAYLOAD: Final = 8  # octets on the wire, as the packet says
+H_BEGIN: Final = 9  # of what was captured of it, in the chunk
+H_END: Final = 10
+H_AT: Final = 11  # of the frame, in the chunk
+H_CAPTURED: Final = 12
+H_WIRE: Final = 13
+H_LINK: Final = 14
+HIT_STRIDE: Final = 15
+HITS: Final = 4096
+MOST_HITS: Final = 512  # that one round over BATCH frames may add
+
 # --- scalars and counters ------------------------------------------------------------------------------
 Z_POSITION: Final = 0  # in the chunk
 Z_FRAME: Final = 1  # packets met in this file
@@ -188,7 +226,7 @@ Z_IDLE_OTHER: Final = 15
 Z_FORMAT: Final = 16
 Z_INTERFACES: Final = 17
 Z_ACTIVE: Final = 18  # ns; 0: flows are not cut by age
-Z_FIRST_TIME: Final = 19
+Z_LEAST: Final = 19  # the earliest time in this chunk of a file
 N_PACKETS: Final = 20
 N_BYTES: Final = 21
 N_DECODED: Final = 22
@@ -219,6 +257,8 @@ Z_SWEPT: Final = 46  # time of the latest sweep
 Z_HOLD: Final = 47  # until when established flows do not expire, since the clock has jumped
 N_EVICTED: Final = 48  # rows that left before their time, since the table was full
 N_FORGOTTEN: Final = 49  # of these, conversations: should they go on, it is not known who opened them
+Z_HITS: Final = 50  # picked packets that wait to be fetched
+Z_OPEN: Final = 51  # wanted flows of which packets may still come
 SCALARS: Final = 64
 
 FORMAT_PCAP: Final = 0
@@ -278,6 +318,16 @@ Octets = Any  # bytearray when interpreted, uint8 array when compiled
 Words = Any  # list when interpreted, int64 array when compiled
 Packet = Any  # a record of PACKET_SHAPE
 Flow = Any  # a record of FLOW_SHAPE
+
+
+class Picks(NamedTuple):
+    """What is wanted of captures that are read again, and what was found of it."""
+
+    starts: Any  # file << 40 | frame of the first packet of each wanted flow, in ascending order
+    wants: Any
+    owners: Any  # by row: the wanted flow that it counts
+    frames: Any  # file << 40 | frame of each wanted frame, in ascending order
+    hits: Any
 
 
 class Tables(NamedTuple):

@@ -9,7 +9,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from zoneguard.capture.decode import decode_frame, octet, release, word16, word32
+from zoneguard.capture.classes import (
+    DNS_QUERY,
+    DNS_RESPONSE,
+    FTP_CLIENT,
+    FTP_SERVER,
+    HTTP_REQUEST,
+    HTTP_RESPONSE,
+    IMAP_SERVER,
+    POP3_CLIENT,
+    POP3_SERVER,
+    SERVER_220,
+    SMTP_CLIENT,
+    SMTP_SERVER,
+    TLS_CLIENT,
+    TLS_SERVER,
+    classify,
+)
+from zoneguard.capture.decode import decode_frame, release, word16, word32
 from zoneguard.capture.jit import fence, inlined, kernel
 from zoneguard.capture.layout import (
     BAD_RECORD,
@@ -87,7 +104,6 @@ from zoneguard.capture.layout import (
     Z_CLAIMS,
     Z_CURSOR,
     Z_DONE,
-    Z_FIRST_TIME,
     Z_FORMAT,
     Z_FRAME,
     Z_FRAMES,
@@ -95,6 +111,7 @@ from zoneguard.capture.layout import (
     Z_IDLE_TCP,
     Z_INTERFACES,
     Z_LARGEST,
+    Z_LEAST,
     Z_LEFT,
     Z_LIMIT,
     Z_LINK,
@@ -111,12 +128,8 @@ if TYPE_CHECKING:
 
 full_fence = fence()
 
-# net.flow.Opener and net.flow.Payload, as the kernel writes them
+# net.flow.Opener, as the kernel writes it
 BY_SYN, BY_SYN_ACK, BY_ISN, BY_GREETING, BY_FIRST_PACKET = 0, 1, 2, 3, 7
-(
-    OTHER, TLS_CLIENT, TLS_SERVER, HTTP_REQUEST, HTTP_RESPONSE, SSH, RDP, RFB, SMB, SERVER_220,
-    SMTP_CLIENT, FTP_CLIENT, DNS_QUERY, DNS_RESPONSE, SOCKS, ICA, QUIC,
-) = range(1, 18)  # fmt: skip
 
 FIN, SYN, RST, ACK = 1, 2, 4, 16
 
@@ -367,8 +380,7 @@ def frame(t: Tables, b: Octets, i: int) -> None:
             z[N_CLOCK_BACK] += 1
     else:
         z[Z_NOW] = time
-    if z[Z_FIRST_TIME] == 0 or time < z[Z_FIRST_TIME]:
-        z[Z_FIRST_TIME] = time
+    z[Z_LEAST] = min(z[Z_LEAST], time)
     if f.link < 0:
         z[N_BAD_INTERFACE] += 1
         return
@@ -767,68 +779,24 @@ def payload(b: Octets, r: Packet, flip: int, state: int) -> int:
     start = r.payload_at
     if start == 0:
         return state
-    kind = classify(b, start, r.payload_end, r.protocol, r.sport, r.dport)
+    kind = classify(b, start, r.payload_end, r.payload, r.protocol, r.sport, r.dport)
     state |= kind << (S_CLASS_B_SHIFT if flip else S_CLASS_A_SHIFT)
     if state & S_RUNG_MASK > BY_GREETING << S_RUNG_SHIFT:
-        if kind in (TLS_CLIENT, HTTP_REQUEST, SMTP_CLIENT, FTP_CLIENT, DNS_QUERY):
+        if kind in (TLS_CLIENT, HTTP_REQUEST, SMTP_CLIENT, FTP_CLIENT, POP3_CLIENT, DNS_QUERY):
             state = state & ~(S_RUNG_MASK | S_OPENER_B) | BY_GREETING << S_RUNG_SHIFT | flip * S_OPENER_B
-        elif kind in (TLS_SERVER, HTTP_RESPONSE, SERVER_220, DNS_RESPONSE):
+        elif kind in (
+            TLS_SERVER,
+            HTTP_RESPONSE,
+            SERVER_220,
+            SMTP_SERVER,
+            FTP_SERVER,
+            POP3_SERVER,
+            IMAP_SERVER,
+            DNS_RESPONSE,
+        ):
             state = state & ~(S_RUNG_MASK | S_OPENER_B) | BY_GREETING << S_RUNG_SHIFT
             state |= (1 - flip) * S_OPENER_B
     return state
-
-
-@inlined
-def classify(b: Octets, at: int, end: int, protocol: int, source_port: int, port: int) -> int:
-    """Tell the class of a first payload by its opening octets; they are not kept."""
-    have = end - at
-    if have < 4:
-        return OTHER
-    w = word32(b, at)
-    if protocol == 17:
-        if (port in (53, 5353, 5355) or source_port in (53, 5353, 5355)) and have >= 12:
-            return DNS_RESPONSE if octet(b, at + 2) & 0x80 else DNS_QUERY
-        if w >> 30 == 3 and have >= 1200 and word32(b, at + 1) in (1, 0x6B3343CF):
-            return QUIC
-        return OTHER
-    if protocol != 6:
-        return OTHER
-    if w >> 8 in (0x160300, 0x160301, 0x160302, 0x160303) and have >= 6:
-        kind = octet(b, at + 5)
-        return TLS_CLIENT if kind == 1 else TLS_SERVER if kind == 2 else OTHER
-    if w == 0x5353482D:  # SSH-
-        return SSH
-    if w == 0x48545450:  # HTTP
-        return HTTP_RESPONSE
-    if w in (
-        0x47455420,
-        0x504F5354,
-        0x48454144,
-        0x50555420,
-        0x434F4E4E,
-        0x4F505449,
-        0x44454C45,
-        0x50415443,
-        0x50524F50,
-    ):
-        return HTTP_REQUEST  # GET, POST, HEAD, PUT, CONN, OPTI, DELE, PATC, PROP
-    if w >> 16 == 0x0300 and have >= 7 and octet(b, at + 5) in (0xE0, 0xD0):
-        return RDP  # TPKT, X.224 connection request or confirm
-    if w == 0x52464220:  # RFB and a space
-        return RFB
-    if have >= 8 and w >> 24 == 0 and word32(b, at + 4) in (0xFE534D42, 0xFF534D42, 0xFD534D42):
-        return SMB
-    if w in (0x32323020, 0x3232302D):  # "220 " and "220-"
-        return SERVER_220
-    if w in (0x45484C4F, 0x48454C4F, 0x65686C6F, 0x68656C6F):
-        return SMTP_CLIENT
-    if w in (0x55534552, 0x75736572):
-        return FTP_CLIENT
-    if w == 0x7F7F4943 or w == 0x1A434750:  # ICA; CGP
-        return ICA
-    if w >> 16 in (0x0501, 0x0502, 0x0401) and have <= 64:
-        return SOCKS
-    return OTHER
 
 
 @kernel

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING
 
 from zoneguard.capture import kernels
+from zoneguard.capture.index import share
 from zoneguard.capture.reading import Reading
 from zoneguard.capture.source import Source, open_source
 from zoneguard.capture.tables import BLOCK, Meter
@@ -40,6 +41,7 @@ class InputRead:
     size: int
     sha256: str
     reading: Reading
+    modified: int = 0  # ns since 1970, as the file system says, when it was opened
 
 
 @dataclass(slots=True)
@@ -82,6 +84,7 @@ def meter(
             domains=domains,
             together=len(runs) > 1,
             digests=digests,
+            stretches=share(len(inputs)),
         )
         for run in runs
     ]
@@ -110,6 +113,7 @@ class _Lane:
         domains: Sequence[int],
         together: bool,
         digests: bool,
+        stretches: int,
     ) -> None:
         self.run = run
         self.compiled = compiled
@@ -117,6 +121,7 @@ class _Lane:
         self.domains = domains
         self.together = together
         self.digests = digests
+        self.stretches = stretches
         self.done = (0, 0)
         self.inputs: list[InputRead] = []
         self.meter: Meter | None = None
@@ -161,6 +166,7 @@ class _Lane:
                 file=file,
                 sensor=one.sensor,
                 sensor_of=interfaces.get,
+                stretches=self.stretches,
                 progress=lambda octets, packets, base=base: progress(base + octets, packets),  # type: ignore[misc]
             )
             before += source.size or source.position
@@ -187,14 +193,16 @@ def _unread(one: Input, fault: Text) -> InputRead:
 
 def _read(source: Source, reading: Reading) -> InputRead:
     size = source.size if source.size is not None else source.position
+    name, modified = source.name, source.modified
     if source.digest is None:
-        return InputRead(name=source.name, size=size, sha256="", reading=reading)
+        return InputRead(name=name, size=size, sha256="", reading=reading, modified=modified)
     # What the reading left behind (a refused file, a cut record) still belongs to the file's digest.
     rest = memoryview(bytearray(1 << 20))
     if source.size is not None:
         while count := source.raw.readinto(rest):  # type: ignore[attr-defined]
             source.digest.update(rest[:count])
-    return InputRead(name=source.name, size=size, sha256=source.digest.hexdigest(), reading=reading)
+    digest = source.digest.hexdigest()
+    return InputRead(name=name, size=size, sha256=digest, reading=reading, modified=modified)
 
 
 def _weight(inputs: Sequence[Input]) -> int:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from zoneguard.capture.index import Index
+from zoneguard.capture.layout import MAX_RECORD
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -12,6 +15,7 @@ if TYPE_CHECKING:
     from zoneguard.text import Text
 
 CHUNK = 1 << 19  # octets; measured best between 256 KiB and 1 MiB, since larger ones leave the L2 cache
+BUFFER = CHUNK + MAX_RECORD + 65_536  # with what is left of the chunk before: less than one record or block
 
 
 @dataclass(slots=True)
@@ -24,6 +28,7 @@ class Reading:
     last_seen: int | None = None
     faults: list[Text] = field(default_factory=list)
     refused: bool = False  # nothing of it could be read
+    index: Index = field(default_factory=Index)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -35,6 +40,7 @@ class Walk:
     sensor_of: Callable[[str], int | None]
     reading: Reading
     base: int = 0  # offset in the input of the buffer's first octet
+    setting: bytes | None = None  # of the pcapng section, when it was last asked for and still holds
     dropped: int = 0  # packets that the capturing machine says it lost
 
 

@@ -53,8 +53,18 @@ class Source:
     compressed: bool
     digest: hashlib._Hash | None
     raw: BinaryIO
-    position: int = 0
+    position: int = 0  # octets given so far, unpacked
     fault: Text | None = None
+    modified: int = 0  # ns since 1970, as the file system says
+
+    def move_to(self, offset: int, scratch: memoryview) -> bool:
+        """Go to an offset in the unpacked octets; a compressed input only forwards, by reading into `scratch`."""
+        if not self.compressed:
+            self.position = self.stream.seek(offset)
+            return True
+        while self.position < offset and self.read_into(scratch[: offset - self.position]):
+            pass
+        return self.position == offset
 
     def read_into(self, view: memoryview) -> int:
         """Fill the view as far as the input goes; 0 at its end."""
@@ -103,6 +113,10 @@ class _Digesting:
         self.digest = digest
         self.head = b""
 
+    def seek(self, offset: int) -> int:
+        self.head = b""
+        return self.raw.seek(offset)
+
     def peek(self, count: int) -> bytes:
         while len(self.head) < count:
             more = self.raw.read(count - len(self.head))
@@ -139,10 +153,11 @@ def open_source(path: Path | None, *, digest: hashlib._Hash | None = None) -> So
     """
     if path is None:
         raw: BinaryIO = sys.stdin.buffer
-        size = None
+        size, modified = None, 0
     else:
         raw = path.open("rb", buffering=0)
-        size = path.stat().st_size
+        about = path.stat()
+        size, modified = about.st_size, about.st_mtime_ns
     plain = _Digesting(raw, digest)
     head = plain.peek(4)
     stream: IO[bytes] = cast("IO[bytes]", plain)
@@ -161,7 +176,15 @@ def open_source(path: Path | None, *, digest: hashlib._Hash | None = None) -> So
     else:
         compressed = False
     name = "-" if path is None else str(path)
-    return Source(name=name, size=size, stream=stream, compressed=compressed, digest=digest, raw=raw)
+    return Source(
+        name=name,
+        size=size,
+        stream=stream,
+        compressed=compressed,
+        digest=digest,
+        raw=raw,
+        modified=modified,
+    )
 
 
 def looks_like_capture(path: Path) -> bool:

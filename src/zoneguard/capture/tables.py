@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import secrets
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from zoneguard.capture import expiry, kernels, layout, records
-from zoneguard.capture.faults import bad_record, cut_off
-from zoneguard.capture.framing import begin, other_block
-from zoneguard.capture.layout import Tables
-from zoneguard.capture.reading import CHUNK, Reading, Walk, fill
+from zoneguard.capture import blank, expiry, kernels, layout, records
+from zoneguard.capture.faults import cut_off
+from zoneguard.capture.framing import begin, setting, walk_through
+from zoneguard.capture.index import MOST_STRETCHES, Index
+from zoneguard.capture.reading import BUFFER, CHUNK, Reading, Walk, fill
 from zoneguard.capture.seen import COUNTERS, Claims, Window, covered, keep_tunnels, opened_tunnels
 
 if TYPE_CHECKING:
@@ -64,7 +63,14 @@ class Meter:
         self.claims = Claims()
         self.rows_now = FIRST_ROWS
         self.pages: Pages | None = None  # of the rows, when their number is bounded
-        self.t = self._new_tables(domains)
+        self.t = blank.tables(FIRST_ROWS, domains, compiled=compiled)
+        if compiled and (spill is not None or timeouts is not None):
+            from zoneguard.capture.pages import Pages
+
+            # As many as may ever be needed: the system gives zeroed pages when they are first written, so only
+            # rows in use take memory, and growing copies nothing.
+            self.pages = Pages(max(self.most_rows, FIRST_ROWS) * layout.ROW_STRIDE)
+            self.t = self.t._replace(rows=records.shaped(layout.FLOW_SHAPE, self.pages.words))
         z = self.t.scalars
         z[layout.Z_LIMIT] = self.rows_now
         z[layout.Z_IDLE_TCP] = idle_tcp * 1_000_000_000
@@ -99,20 +105,19 @@ class Meter:
         file: int = 0,
         sensor: int = 0,
         sensor_of: Callable[[str], int | None] = lambda name: None,
+        stretches: int = MOST_STRETCHES,
         progress: Callable[[int, int], None] = lambda octets, packets: None,
     ) -> Reading:
-        """Meter one input to its end. Never raises on what the input holds: faults are in the result."""
-        reading = Reading()
+        """Meter one input to its end. Never raises on what the input holds: faults are in the result.
+
+        `stretches` bounds the index that is noted.
+        """
+        reading = Reading(index=Index(most=stretches))
         z = self.t.scalars
         z[layout.Z_FILE], z[layout.Z_FRAME], z[layout.Z_SENSOR] = file, 0, sensor
-        z[layout.Z_FIRST_TIME], z[layout.Z_NOW] = 0, 0
-        buffer = bytearray(CHUNK + layout.MAX_RECORD + 65_536)
-        view = memoryview(buffer)
-        words: Any = buffer
-        if self.compiled:
-            import numpy as np
-
-            words = np.frombuffer(buffer, np.uint8)
+        z[layout.Z_NOW] = 0
+        words = blank.octets(BUFFER, compiled=self.compiled)
+        view = memoryview(words)
         have = fill(source, view, 0, 24)
         walk = Walk(source=source, sensor=sensor, sensor_of=sensor_of, reading=reading)
         before = int(z[layout.N_PACKETS])
@@ -138,8 +143,6 @@ class Meter:
         if source.fault is not None:
             reading.faults.append(source.fault)
         reading.packets = int(z[layout.N_PACKETS]) - before
-        if reading.packets:
-            reading.first_seen, reading.last_seen = int(z[layout.Z_FIRST_TIME]), int(z[layout.Z_NOW])
         return reading
 
     def take(self, words: layout.Octets, begin: int, end: int) -> bool:
@@ -238,7 +241,7 @@ class Meter:
     def finish(self) -> None:
         """Hand on every flow that is still live, and the fragments that still wait."""
         self.t.scalars[layout.Z_FORMAT] = layout.FORMAT_END
-        self._run(self._no_bytes(), 0)
+        self._run(blank.octets(0, compiled=self.compiled), 0)
         self.drain_done()
         self.claims.drain(self.t)
         if self.timeouts is not None:
@@ -269,23 +272,26 @@ class Meter:
         return opened_tunnels(self.t.tunnels)
 
     def _meter_chunk(self, words: layout.Octets, view: memoryview, at: int, have: int, walk: Walk) -> int:
-        """Meter what is whole in the chunk; give how far that was, -1 when the input ends here."""
+        """Meter what is whole in the chunk, and note where it stands; give how far that was, as `walk_through`."""
         z = self.t.scalars
-        while True:
-            z[layout.Z_POSITION] = at
-            reason = self._run(words, have)
-            at = int(z[layout.Z_POSITION])
-            if reason == layout.MORE:
-                return at
-            if reason == layout.BAD_RECORD:
-                walk.reading.faults.append(
-                    bad_record(walk.source.name, walk.base + at, int(z[layout.Z_FRAME]) + 1)
-                )
-                return -1
-            used = other_block(self.t, view, at, have, walk)
-            if used <= 0:
-                return at if used == 0 else -1
-            at += used
+        before, reading = int(z[layout.Z_FRAME]), walk.reading
+        begin, section = walk.base + at, setting(self.t, walk)
+        z[layout.Z_LEAST] = layout.NO_TIME
+        used = walk_through(self._run, self.t, words, view, at=at, have=have, walk=walk)
+        if int(z[layout.Z_FRAME]) > before:
+            least, latest = int(z[layout.Z_LEAST]), int(z[layout.Z_NOW])
+            reading.first_seen = least if reading.first_seen is None else min(reading.first_seen, least)
+            reading.last_seen = latest
+            reading.index.note(
+                begin=begin,
+                end=walk.base + (used if used >= 0 else int(z[layout.Z_POSITION])),
+                before=before,
+                frames=int(z[layout.Z_FRAME]) - before,
+                least=least,
+                latest=latest,
+                setting=section,
+            )
+        return used
 
     # --- room -------------------------------------------------------------------------------------------
 
@@ -317,7 +323,7 @@ class Meter:
         # Up to the bound and no further: a bound a little above a power of two would else be twice exceeded.
         self.rows_now = min(2 * self.rows_now, self._bound())
         if len(self.t.rows) < self.rows_now:
-            rows = self._records(layout.FLOW_SHAPE, self.rows_now)
+            rows = blank.table(layout.FLOW_SHAPE, self.rows_now, compiled=self.compiled)
             if isinstance(rows, records.Objects):
                 rows.update(self.t.rows)
             else:
@@ -332,17 +338,7 @@ class Meter:
         return self.most_rows if bounded else sys.maxsize
 
     def _clear_slots(self, size: int) -> None:
-        self.t = self.t._replace(slots=self._words(size))
-
-    def _words(self, size: int) -> layout.Words:
-        if not self.compiled:
-            return [0] * size
-        import numpy as np
-
-        return np.zeros(size, np.int64)
-
-    def _records(self, shape: layout.Shape, count: int) -> Any:  # noqa: ANN401 - by mode
-        return records.structured(shape, count) if self.compiled else records.Objects(shape, count)
+        self.t = self.t._replace(slots=blank.words(size, compiled=self.compiled))
 
     def live_rows(self) -> NDArray[np.int64]:
         """Give the live flows, shape (n, ROW_STRIDE); compiled they are no copy."""
@@ -354,45 +350,3 @@ class Meter:
         if count:
             self.emit(records.words(self.t.done, count).copy())
             self.t.scalars[layout.Z_DONE] = 0
-
-    def _new_tables(self, domains: Sequence[int]) -> Tables:
-        flat = {
-            "scalars": layout.SCALARS,
-            "keys": 16,
-            "slots": FIRST_ROWS * 2,
-            "fragments": layout.FRAGMENTS * layout.FRAGMENT_STRIDE,
-            "claims": layout.CLAIMS * layout.CLAIM_STRIDE,
-            "tunnels": layout.TUNNELS * layout.TUNNEL_STRIDE,
-            "domains": 4096,
-            "interfaces": layout.INTERFACES * layout.INTERFACE_STRIDE,
-        }
-        shaped = {
-            "batch": (layout.PACKET_SHAPE, layout.BATCH + 2 * layout.BATCH_RESERVE),
-            "frames": (layout.FRAME_SHAPE, layout.BATCH),
-            "rows": (layout.FLOW_SHAPE, FIRST_ROWS),
-            "done": (layout.FLOW_SHAPE, 4096),
-            "recent": (layout.SIGHTING_SHAPE, layout.RECENT),
-            "waiting": (layout.PACKET_SHAPE, layout.FRAGMENTS),
-        }
-        tables: dict[str, Any] = {name: self._words(size) for name, size in flat.items()}
-        tables |= {name: self._records(shape, count) for name, (shape, count) in shaped.items()}
-        if self.compiled and (self.spill is not None or self.timeouts is not None):
-            from zoneguard.capture.pages import Pages
-
-            # As many as may ever be needed: the system gives zeroed pages when they are first written, so only
-            # rows in use take memory, and growing copies nothing.
-            self.pages = Pages(max(self.most_rows, FIRST_ROWS) * layout.ROW_STRIDE)
-            tables["rows"] = records.shaped(layout.FLOW_SHAPE, self.pages.words)
-        for i in range(16):
-            # 62 bits, so that no mode of running can see them as negative.
-            tables["keys"][i] = secrets.randbits(62) | 1
-        for vlan, domain in enumerate(domains):
-            tables["domains"][vlan] = domain
-        return Tables(**tables)
-
-    def _no_bytes(self) -> layout.Octets:
-        if not self.compiled:
-            return bytearray(16)
-        import numpy as np
-
-        return np.frombuffer(bytearray(16), np.uint8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from datetime import date
 from pathlib import Path
@@ -11,17 +12,18 @@ import click
 
 from zoneguard.cli.bilingual import Options, command, option
 from zoneguard.cli.clock import time_of_run, total_size
-from zoneguard.cli.options import JOBS, OUTPUT, POLICY
-from zoneguard.cli.output import refuse_unwritable, text_output
+from zoneguard.cli.options import FORMAT, JOBS, OUTPUT, POLICY
+from zoneguard.cli.output import refuse_unwritable, write_octets
 from zoneguard.cli.progress import ProgressBar
 from zoneguard.errors import UsageError
 from zoneguard.findings.finding import SEVERITY_ORDER, Severity
+from zoneguard.report.forms import FORMS
 from zoneguard.text import Text
 
 if TYPE_CHECKING:
     from zoneguard.report.model import Report
 
-FORMATS = ("text", "json")
+FORMATS = tuple(FORMS)
 
 
 @command(
@@ -33,16 +35,7 @@ FORMATS = ("text", "json")
 )
 @click.argument("evidence", nargs=-1, required=True)
 @POLICY
-@option(
-    "--format",
-    "formats",
-    multiple=True,
-    metavar="FORMAT[=FILE]",
-    words=Text(
-        ja="text（既定）または json。FORMAT=FILE の形で繰り返すと、それぞれのファイルにも書きます。",
-        en="text (default) or json; repeated as FORMAT=FILE, writes each to its file as well.",
-    ),
-)
+@FORMAT
 @OUTPUT
 @option(
     "--fail-on",
@@ -51,6 +44,23 @@ FORMATS = ("text", "json")
     show_default=True,
     words=Text(
         ja="終了コード1とする重大度のしきい値。", en="The severity from which findings give exit code 1."
+    ),
+)
+@option(
+    "--baseline",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="RUN.json",
+    words=Text(
+        ja="以前の報告（--format json）と比べ、指摘を新規・継続・消滅に分ける。",
+        en="An earlier report (--format json): tell which findings are new, unchanged or absent.",
+    ),
+)
+@option(
+    "--fail-on-new",
+    is_flag=True,
+    words=Text(
+        ja="--baseline にない（または悪化した）指摘だけを終了コード1とする。",
+        en="With --baseline: only findings that are new or have become worse give exit code 1.",
     ),
 )
 @JOBS
@@ -80,6 +90,18 @@ FORMATS = ("text", "json")
         en="Record the SHA-256 of the evidence (default); without it large captures are judged faster.",
     ),
 )
+@option(
+    "--look",
+    "most_looks",
+    type=click.IntRange(min=0),
+    default=200,
+    show_default=True,
+    metavar="N",
+    words=Text(
+        ja="中を開いて確かめるフローの数の上限（問いごと）。0 なら開きません。",
+        en="How many flows to open and look into, for each question; 0 opens none.",
+    ),
+)
 @click.pass_context
 def check(
     ctx: click.Context,
@@ -89,14 +111,24 @@ def check(
     formats: tuple[str, ...],
     output: Path | None,
     fail_on: str,
+    baseline: Path | None,
+    fail_on_new: bool,
     jobs: int,
     today: str | None,
     most_memory_mib: int,
     digests: bool,
+    most_looks: int,
 ) -> None:
     """Judge evidence, write the report in every form asked for, and end with its exit code."""
     from zoneguard import api
 
+    if fail_on_new and baseline is None:
+        raise UsageError(
+            Text(
+                ja="--fail-on-new には --baseline で以前の報告を指定してください。",
+                en="--fail-on-new needs an earlier report; name it by --baseline.",
+            )
+        )
     lang = ctx.ensure_object(Options).lang
     targets = report_targets(formats, output)
     for _, path in targets:
@@ -114,10 +146,14 @@ def check(
             generated=generated,
             most_memory_mib=most_memory_mib,
             digests=digests,
+            most_looks=most_looks,
+            search=os.environ.get("PATH", os.defpath),
+            baseline=baseline,
+            fail_on_new=fail_on_new,
             progress=progress.update,
         )
     for form, path in targets:
-        _write(report, form, path)
+        write_report(report, form, path)
     ctx.exit(int(report.summary.exit_code))
 
 
@@ -128,9 +164,9 @@ def report_targets(formats: tuple[str, ...], output: Path | None) -> list[tuple[
         if form not in FORMATS or (sign and not file):
             raise UsageError(
                 Text(
-                    ja=f"--format「{form}{sign}{file}」はありません。text または json を、"
+                    ja=f"--format「{form}{sign}{file}」はありません。{'、'.join(FORMATS)} のいずれかを、"
                     "あるいは json=report.json のように指定してください。",
-                    en=f"--format {form}{sign}{file}: there is no such form; give text or json,"
+                    en=f"--format {form}{sign}{file}: there is no such form; give one of {', '.join(FORMATS)},"
                     " or name a file as in json=report.json.",
                 )
             )
@@ -158,13 +194,14 @@ def _iso_day(text: str) -> str:
         ) from error
 
 
-def _write(report: Report, form: str, path: Path | None) -> None:
-    from zoneguard.report.json import render_json
-    from zoneguard.report.text import print_report, render_text
+def write_report(report: Report, form: str, path: Path | None) -> None:
+    """Write a report in one form; words go to a terminal in its width, with colours and in its encoding."""
+    if form == "text" and path is None:
+        from zoneguard.report.text import print_report, render_text
 
-    if form == "text" and path is None and sys.stdout.isatty():
-        print_report(report, sys.stdout)
+        if sys.stdout.isatty():
+            print_report(report, sys.stdout)
+        else:
+            sys.stdout.write(render_text(report))
         return
-    text = render_json(report) if form == "json" else render_text(report)
-    with text_output(path) as file:
-        file.write(text)
+    write_octets(FORMS[form].write(report), path)

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from zoneguard.cli.bilingual import option
+from zoneguard.report.forms import FORMS
 from zoneguard.text import Text
 
 JOBS = option(
@@ -16,6 +17,16 @@ JOBS = option(
     show_default=True,
     metavar="N",
     words=Text(ja="同時に読むファイルの数。", en="How many files to read at once."),
+)
+FORMAT = option(
+    "--format",
+    "formats",
+    multiple=True,
+    metavar="FORMAT[=FILE]",
+    words=Text(
+        ja=f"{'、'.join(FORMS)} のいずれか（既定は text）。FORMAT=FILE の形で繰り返すと、それぞれのファイルにも書きます。",
+        en=f"One of {', '.join(FORMS)} (default: text); repeated as FORMAT=FILE, writes each to its file as well.",
+    ),
 )
 OUTPUT = option(
     "--output",

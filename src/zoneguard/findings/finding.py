@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from zoneguard.text import Text
@@ -27,6 +27,8 @@ class Severity(StrEnum):
     LOW = "low"
     INFO = "info"
 
+
+BaselineState = Literal["new", "unchanged", "absent"]
 
 SEVERITY_ORDER: tuple[Severity, ...] = tuple(Severity)
 
@@ -110,4 +112,5 @@ class Finding:
     allowed_by: str | None = None  # nearest allowed flow
     related: tuple[str, ...] = ()  # rules that hang on this primary finding
     waiver: AppliedWaiver | None = None
+    baseline: BaselineState | None = None  # None: held against no earlier report
     fingerprint: str = ""

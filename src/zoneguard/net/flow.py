@@ -56,14 +56,30 @@ class Payload(IntEnum):
     RDP = 7
     RFB = 8
     SMB = 9
-    SMTP_OR_FTP_SERVER = 10  # "220 "
+    SMTP_OR_FTP_SERVER = 10  # "220 " without a word that tells which
     SMTP_CLIENT = 11
     FTP_CLIENT = 12
     DNS_QUERY = 13
     DNS_RESPONSE = 14
     SOCKS = 15
-    ICA = 16
+    ICA = 16  # or CGP
     QUIC = 17
+    SMTP_SERVER = 18
+    FTP_SERVER = 19
+    POP3_SERVER = 20
+    POP3_CLIENT = 21
+    IMAP_SERVER = 22
+    TLS_RECORD = 23  # of TLS, but no hello: an alert, or the middle of a connection
+    DTLS = 24
+    WIREGUARD = 25
+    OPENVPN = 26
+    IKE = 27
+    TELNET = 28
+    LDAP = 29
+    KERBEROS = 30
+    NTP = 31
+    SNMP = 32
+    MSRPC = 33
 
 
 class Tunnel(IntEnum):

@@ -116,6 +116,9 @@ class FlowShape(Shape):
     required: RequiredShape | None = None
     one_way: bool = False
     tunnel: bool = False
+    most_upload_mib: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="of a screen flow: MiB that one session may send from its opener"
+    )
 
 
 class SensorShape(Shape):
@@ -160,6 +163,9 @@ class WaiverShape(Shape):
     to: values.Identifier | None = None
     addresses: tuple[values.NetworkText, ...] = Field(default=(), description="one end must lie here")
     services: tuple[values.ServiceText, ...] = ()
+    severity: Literal["critical", "high", "medium", "low", "info"] | None = Field(
+        default=None, description="the gravest it covers; the usual severity of the rule when left out"
+    )
 
 
 class Document(Shape):

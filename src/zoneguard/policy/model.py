@@ -173,6 +173,7 @@ class AllowedFlow:
     required_every: int | None = None  # seconds; absence for longer is a finding (ZG-C07)
     one_way: bool = False  # by design (syslog, traps): ZG-A07 stays silent
     tunnel: bool = False  # a registered tunnel (ZG-F01 stays silent)
+    most_upload: int | None = None  # octets that one screen session may send from its opener (ZG-B03)
     place: Place | None = None
 
 
@@ -224,6 +225,7 @@ class Waiver:
     resp_zone: str | None = None
     networks: tuple[Network, ...] = ()  # one end must lie here
     services: tuple[Service, ...] = ()
+    severity: str | None = None  # the gravest it covers; None: the rule's usual severity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

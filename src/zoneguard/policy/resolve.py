@@ -99,6 +99,7 @@ def _flow(document: shape.Document, index: int, source: Source) -> model.Allowed
         approval=_approval(flow.approval),
         required_every=flow.required.every if flow.required else None,
         one_way=flow.one_way,
+        most_upload=flow.most_upload_mib * 1024 * 1024 if flow.most_upload_mib is not None else None,
         tunnel=flow.tunnel,
         place=source.place(("flows", index)),
     )
@@ -166,4 +167,5 @@ def _waiver(waiver: shape.WaiverShape) -> model.Waiver:
         resp_zone=waiver.to,
         networks=waiver.addresses,
         services=waiver.services,
+        severity=waiver.severity,
     )

@@ -14,7 +14,19 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from zoneguard.findings.finding import AppliedWaiver, Clause, Finding, Party
-    from zoneguard.report.model import Coverage, InputRead, MatrixCell, PolicyRead, Report, Summary
+    from zoneguard.findings.passage import Passage
+    from zoneguard.report.model import (
+        Baseline,
+        Coverage,
+        InputRead,
+        MatrixCell,
+        PolicyRead,
+        Report,
+        RuleRead,
+        Summary,
+        WaiverRead,
+        ZoneRead,
+    )
     from zoneguard.text import Text
 
 Json = dict[str, Any]
@@ -29,7 +41,7 @@ def render_json(report: Report) -> str:
 def report_document(report: Report) -> Json:
     """Give the report as plain JSON values."""
     zone = time_zone(report.policy.timezone)
-    return {
+    document = {
         "schema": SCHEMA,
         "tool": {"name": report.tool.name, "version": report.tool.version},
         "generated": iso(report.generated, zone),
@@ -39,8 +51,17 @@ def report_document(report: Report) -> Json:
         "coverage": _coverage(report.coverage),
         "summary": _summary(report.summary),
         "matrix": [_cell(cell) for cell in report.matrix],
+        "gateways": [_passage(one, zone) for one in report.gateways],
         "findings": [finding_document(finding, zone) for finding in report.findings],
     }
+    if report.rules:
+        document["rules"] = [_rule(one) for one in report.rules]
+    if report.waivers:
+        document["waivers"] = [_waiver_read(one) for one in report.waivers]
+    if report.baseline is not None:
+        document["baseline"] = _baseline(report.baseline, zone)
+        document["absent"] = [finding_document(finding, zone) for finding in report.absent]
+    return document
 
 
 def _present(**fields: object) -> Json:
@@ -62,7 +83,12 @@ def _policy(policy: PolicyRead) -> Json:
         "organization": _text(policy.organization),
         "model": policy.model,
         "timezone": policy.timezone,
+        **({"zones": [_zone(one) for one in policy.zones]} if policy.zones else {}),
     }
+
+
+def _zone(zone: ZoneRead) -> Json:
+    return {"id": zone.id, "role": zone.role, "name": _text(zone.name)}
 
 
 def _input(one: InputRead, zone: tzinfo) -> Json:
@@ -92,6 +118,8 @@ def _coverage(coverage: Coverage) -> Json:
         "duplicates": coverage.duplicates,
         "truncated": coverage.truncated,
         "dropped": coverage.dropped,
+        "opened": coverage.opened,
+        "not_opened": coverage.not_opened,
         "unknown_endpoints": coverage.unknown_endpoints,
         "zones_observed": list(coverage.zones_observed),
         "zones_not_observed": list(coverage.zones_not_observed),
@@ -106,6 +134,7 @@ def _summary(summary: Summary) -> Json:
         "by_severity": {severity.value: count for severity, count in summary.by_severity.items()},
         "by_verdict": {verdict.value: count for verdict, count in summary.by_verdict.items()},
         "fail_on": summary.fail_on.value,
+        **({"fail_on_new": True} if summary.fail_on_new else {}),
         "exit_code": int(summary.exit_code),
     }
 
@@ -119,6 +148,65 @@ def _cell(cell: MatrixCell) -> Json:
         "observed_packets": cell.observed_packets,
         "observed_bytes": cell.observed_bytes,
         "violations": cell.violations,
+    }
+
+
+def _passage(passage: Passage, zone: tzinfo) -> Json:
+    return {
+        "id": passage.gateway,
+        "sanitizes": passage.sanitizes,
+        "legs": [
+            _present(
+                zone=leg.zone,
+                flows=leg.flows,
+                bytes_in=leg.bytes_in,
+                bytes_out=leg.bytes_out,
+                first_seen=_time(leg.first_seen, zone),
+                last_seen=_time(leg.last_seen, zone),
+            )
+            for leg in passage.legs
+        ],
+        "carried": passage.carried,
+        "paired": passage.paired,
+        "past": passage.past,
+        "whole": passage.whole,
+    }
+
+
+def _rule(rule: RuleRead) -> Json:
+    return {
+        "id": rule.id,
+        "name": rule.name,
+        "severity": rule.severity.value,
+        "title": _text(rule.title),
+        "why": _text(rule.why),
+        "remedy": _text(rule.remedy),
+        "asked": rule.asked,
+    }
+
+
+def _waiver_read(waiver: WaiverRead) -> Json:
+    return {
+        "id": waiver.id,
+        "rule": waiver.rule,
+        "owner": waiver.owner,
+        "reason": waiver.reason,
+        "until": waiver.until,
+        "state": waiver.state,
+        "covered": waiver.covered,
+        "exceeded": waiver.exceeded,
+    }
+
+
+def _baseline(baseline: Baseline, zone: tzinfo) -> Json:
+    return {
+        "path": baseline.path,
+        "sha256": baseline.sha256,
+        "generated": iso(baseline.generated, zone),
+        "new": baseline.new,
+        "unchanged": baseline.unchanged,
+        "absent": baseline.absent,
+        "notes": [_text(note) for note in baseline.notes],
     }
 
 
@@ -152,6 +240,7 @@ def finding_document(finding: Finding, zone: tzinfo) -> Json:
         allowed_by=finding.allowed_by,
         related=list(finding.related) or None,
         waiver=finding.waiver and _waiver(finding.waiver),
+        baseline=finding.baseline,
         fingerprint=finding.fingerprint,
     )
 

@@ -12,12 +12,14 @@ if TYPE_CHECKING:
 
     from zoneguard.errors import ExitCode
     from zoneguard.findings.finding import Finding, Verdict
+    from zoneguard.findings.passage import Passage
     from zoneguard.text import Lang, Text
 
 SCHEMA = "zoneguard.report/1"
 
 InputKind = Literal["capture", "export"]
 InputStatus = Literal["read", "partial", "refused"]
+WaiverState = Literal["active", "expiring", "expired"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +31,15 @@ class Tool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ZoneRead:
+    """A zone as declared: its role is the word of zones.yaml (mynumber, lgwan, internet, …)."""
+
+    id: str
+    role: str
+    name: Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyRead:
     """The policy that was judged by; all times of the report are told in its time zone."""
 
@@ -37,6 +48,7 @@ class PolicyRead:
     organization: Text
     model: str
     timezone: str
+    zones: tuple[ZoneRead, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +89,8 @@ class Coverage:
     duplicates: int = 0
     truncated: int = 0
     dropped: int = 0
+    opened: int = 0  # flows that the deep look opened
+    not_opened: int = 0  # flows that it was to open and did not, for the bound on their number
     unknown_endpoints: int = 0
     zones_observed: tuple[str, ...] = ()
     zones_not_observed: tuple[str, ...] = ()
@@ -93,6 +107,7 @@ class Summary:
     exit_code: ExitCode
     waived: int = 0
     fail_on: Severity = Severity.MEDIUM
+    fail_on_new: bool = False  # only what is new against the baseline fails the run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,8 +124,48 @@ class MatrixCell:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RuleRead:
+    """A rule of the catalogue; not `asked` when the evidence it speaks of (captures, exports) was not given."""
+
+    id: str
+    name: str
+    severity: Severity
+    title: Text
+    why: Text
+    remedy: Text
+    asked: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaiverRead:
+    """A waiver of the policy, and how many findings it covers; `exceeded` are those too grave for it."""
+
+    id: str
+    rule: str
+    owner: str
+    reason: str
+    until: str  # ISO date
+    state: WaiverState
+    covered: int
+    exceeded: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Baseline:
+    """The earlier report that the findings were held against, and how they differ."""
+
+    path: str
+    sha256: str
+    generated: int  # ns since 1970
+    new: int
+    unchanged: int
+    absent: int
+    notes: tuple[Text, ...] = ()  # what makes the two runs hard to compare
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """One run, judged."""
+    """One run, judged; `absent` are findings of the baseline that this run did not make."""
 
     tool: Tool
     generated: int  # ns since 1970
@@ -121,6 +176,11 @@ class Report:
     summary: Summary
     matrix: tuple[MatrixCell, ...]
     findings: tuple[Finding, ...]
+    gateways: tuple[Passage, ...] = ()
+    rules: tuple[RuleRead, ...] = ()
+    waivers: tuple[WaiverRead, ...] = ()
+    baseline: Baseline | None = None
+    absent: tuple[Finding, ...] = ()
 
 
 def observed_period(report: Report) -> tuple[int, int] | None:

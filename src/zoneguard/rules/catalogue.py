@@ -17,7 +17,7 @@ from zoneguard.rules.crossing import (
     public_address,
     reverse_initiation,
 )
-from zoneguard.rules.egress import cloud_bypass
+from zoneguard.rules.egress import breakout_destination, breakout_encryption, cloud_bypass
 from zoneguard.rules.firewall import (
     contradiction,
     missing_filter,
@@ -41,7 +41,13 @@ from zoneguard.rules.register import (
     wide_route,
     wide_service,
 )
-from zoneguard.rules.sanitisation import sanitiser_bypass, screen_protocol, unsanitised_mail
+from zoneguard.rules.sanitisation import (
+    remote_tool,
+    sanitiser_bypass,
+    screen_protocol,
+    screen_volume,
+    unsanitised_mail,
+)
 from zoneguard.rules.services import directory_crossing, dns_leak, infrastructure_leak
 from zoneguard.rules.tunnels import crossing_inside, ipv6_leak, unapproved_tunnel
 from zoneguard.rules.waiving import waive
@@ -64,13 +70,17 @@ CATALOGUE: tuple[Rule, ...] = (
     out_of_scope.RULE,  # ZG-A08
     sanitiser_bypass.RULE,  # ZG-B01
     screen_protocol.RULE,  # ZG-B02
+    screen_volume.RULE,  # ZG-B03
     unsanitised_mail.RULE,  # ZG-B04
+    remote_tool.RULE,  # ZG-B05
     wide_route.RULE,  # ZG-C01
     wide_service.RULE,  # ZG-C02
     mac_mismatch.RULE,  # ZG-C03
     expired_approval.RULE,  # ZG-C04
     unused_permit.RULE,  # ZG-C06
     required_flow.RULE,  # ZG-C07
+    breakout_destination.RULE,  # ZG-D01
+    breakout_encryption.RULE,  # ZG-D02
     cloud_bypass.RULE,  # ZG-D03
     dual_homed_host.RULE,  # ZG-E01
     unmanaged_address.RULE,  # ZG-E02
@@ -91,6 +101,8 @@ CATALOGUE: tuple[Rule, ...] = (
     observation.RULE,  # ZG-I01
 )
 
+USUAL = {rule.id: rule.severity for rule in CATALOGUE}
+
 
 def judge(
     evidence: Evidence,
@@ -101,10 +113,11 @@ def judge(
     """Judge evidence by every rule: one primary finding a subject, clauses and waivers put in, gravest first."""
     table = shipped_clauses() if clauses is None else clauses
     cited = {rule.id: tuple(table[key] for key in rule.clauses) for rule in catalogue}
+    usual = {rule.id: rule.severity for rule in catalogue}
     asked = (rule for rule in catalogue if evidence.traffic or not rule.needs_traffic)
     found = ((rule, finding) for rule in asked for finding in rule.check(evidence))
     findings = (
-        waive(finding, evidence.policy.waivers, today=evidence.today)
+        waive(finding, evidence.policy.waivers, today=evidence.today, usual=usual)
         for finding in primaries(evidence, found, cited)
     )
     return tuple(sorted(findings, key=_place))

@@ -54,6 +54,7 @@ _TELLING_PORTS = (
     *(21, 22, 23, 53, 67, 68, 69, 88, 123, 135, 139, 161, 162, 389, 445, 514, 520, 547, 623, 636, 853),
     *(1080, 1985, 3128, 3268, 3269, 5985, 5986, 8080),
 )
+_TELLING_PAYLOADS = (Payload.WIREGUARD, Payload.OPENVPN, Payload.IKE)
 _SETTLE_AT = 65_536  # pending rows before they are gathered
 _MOST_UNKNOWN = 100_000  # unknown addresses that are counted one by one
 
@@ -177,6 +178,16 @@ class Judge:
             faults=faults,
         )
 
+    def conversations_of(self, decided: Decided) -> tuple[Conversation, ...]:
+        """Give each judged flow as a conversation of its own."""
+        columns = _columns_of(decided, np.arange(len(decided.table)))
+        names = tuple(columns)
+        single = {ORIG_WILD: 1, RESP_WILD: 1, SERVICE_WILD: 1}
+        return tuple(
+            self._conversation(dict(zip(names, values, strict=True)), single)
+            for values in zip(*(columns[name].tolist() for name in names), strict=True)
+        )
+
     def _count(self, decided: Decided) -> None:
         table, size = decided.table, len(self._zoning.names)
         pair = decided.orig_zone.astype(np.int64) * size + decided.resp_zone
@@ -228,6 +239,7 @@ class Judge:
         told |= np.isin(port, _TELLING_PORTS) & np.isin(protocol, (6, 17))
         for number, ports in _TUNNEL_PORTS:
             told |= (protocol == number) & np.isin(port, ports)
+        told |= np.isin(table.orig_payload[rows], _TELLING_PAYLOADS)
         address = table.orig_address[rows]
         is_v6 = (address[:, 0] != 0) | (address[:, 1] >> np.uint64(32) != 0xFFFF)
         told |= is_v6 & self._ipv4_only[decided.orig_zone[rows]]
@@ -330,6 +342,7 @@ class Judge:
             flows=row["flows"],
             packets=row["packets"],
             bytes=row["bytes"],
+            orig_bytes=row["orig_bytes"],
             resp_packets=row["resp_packets"],
             first_seen=row["first_seen"],
             last_seen=row["last_seen"],

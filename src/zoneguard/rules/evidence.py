@@ -10,14 +10,16 @@ from zoneguard.policy.verdict import Decision
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from zoneguard.dissect.record import Look
     from zoneguard.findings.finding import PacketLocator
     from zoneguard.net.flow import Blocked, CaptureCoverage, ClaimKind, Opener, Payload, State, Tunnel
     from zoneguard.policy.model import Policy
+    from zoneguard.rules.choosing import Ask
     from zoneguard.rules.pathing import PathCrossing
     from zoneguard.rules.permitting import Permission
     from zoneguard.text import Text
 
-__all__ = ["Conversation", "Decision", "End", "Evidence", "TunnelSeen", "ZonedClaim"]
+__all__ = ["Conversation", "Decision", "End", "Evidence", "Looked", "TunnelSeen", "ZonedClaim"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +64,7 @@ class Conversation:
     flows: int
     packets: int
     bytes: int
+    orig_bytes: int
     resp_packets: int  # 0 with state > ATTEMPT means one-way
     first_seen: int
     last_seen: int
@@ -91,6 +94,16 @@ class ZonedClaim:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """One flow that was opened: what it is a part of, where it begins, what it was opened for and what it showed."""
+
+    conversation: Conversation
+    locator: PacketLocator
+    ask: Ask
+    look: Look
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """Everything a rule may look at."""
 
@@ -107,3 +120,9 @@ class Evidence:
     traffic: bool = True  # False: no capture was given, only exports
     permissions: tuple[Permission, ...] = ()  # what devices permit, a ruleset each
     path_crossings: tuple[PathCrossing, ...] = ()  # what passes over several of them
+    looks: tuple[Looked, ...] = ()  # flows that were opened, in the order of their first packets
+    left: Mapping[Ask, int] = field(
+        default_factory=dict
+    )  # flows that were to be opened and were not, by question
+    look_faults: tuple[Text, ...] = ()  # what kept the deep look from seeing all it should, each a sentence
+    opened: bool = False  # whether there was a deep look at all

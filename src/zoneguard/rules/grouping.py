@@ -24,7 +24,7 @@ _SERVICE = ("protocol", "port", "orig_payload", "resp_payload")
 _CONTEXT = ("orig_zone", "resp_zone", "decision", "flow", "state", "certain", "one_way")
 _PATH = ("blocked", "sensor", "orig_vlan", "orig_next_hop", "tunnel")
 KEYS = (*_ORIG, *_RESP, *_SERVICE, *_CONTEXT, *_PATH, "wild")
-SUMS = ("flows", "packets", "bytes", "resp_packets")
+SUMS = ("flows", "packets", "bytes", "orig_bytes", "resp_packets")
 # Of the earliest flow: what it was before columns were blanked, and what is not part of the key.
 FIRST = ("opener", "resp_mac", "resp_next_hop", "resp_vlan", "file", "frame")
 EXAMPLE = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from zoneguard.findings.finding import SEVERITY_ORDER
+from zoneguard.findings.finding import SEVERITY_ORDER, Verdict
 from zoneguard.rules.sight import carriers, is_breach, is_tunnel_service, is_tunnelled, owed
 from zoneguard.rules.telling import fingerprint, merge, with_counts
 
@@ -67,9 +67,14 @@ def _subject(finding: Finding) -> object:
     return finding.orig, finding.resp, finding.service, finding.state, finding.locators[0]
 
 
+def _precedence(one: tuple[int, Finding]) -> tuple[bool, int, str]:
+    order, finding = one
+    return finding.verdict is Verdict.UNVERIFIABLE, order, finding.rule
+
+
 def _speaker(group: list[tuple[int, Finding]], cited: Mapping[str, tuple[Clause, ...]]) -> Finding:
-    """Let the most specific finding speak; it is as grave as the gravest that says as much."""
-    ranked = [finding for _, finding in sorted(group, key=lambda one: (one[0], one[1].rule))]
+    """Let the most specific finding speak, those that could not be verified last; it is as grave as the gravest that says as much."""
+    ranked = [finding for _, finding in sorted(group, key=_precedence)]
     first = ranked[0]
     hanging = {finding.rule for finding in ranked} | {rule for finding in ranked for rule in finding.related}
     grave = min(

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.rules.building import city, judged, only
+from tests.rules.building import LG, LG_SERVER, city, judged, only, opened, talk
 from zoneguard.findings.finding import Severity, Verdict
 from zoneguard.net.flow import CaptureCoverage
+from zoneguard.rules.choosing import Ask
+from zoneguard.rules.evidence import Decision
 from zoneguard.text import Text
 
 PACKETS = {"packets": 1_000, "decoded": 1_000}
@@ -57,3 +59,19 @@ def test_zones_that_were_not_observed_are_named():
     finding = only(zones_observed=seen)
     assert finding.name == "coverage-zones"
     assert "mgmt" in finding.message.en
+
+
+def test_flows_that_were_to_be_opened_and_were_not_are_counted():
+    (finding,) = judged(
+        talk(LG, LG_SERVER, 445, decision=Decision.WITHIN), left={Ask.TOOL: 12, Ask.MAIL: 3}, opened=True
+    )
+    assert (finding.name, finding.severity) == ("coverage-not-opened", Severity.INFO)
+    assert "15 flows" in finding.message.en
+
+
+def test_runs_of_digits_like_individual_numbers_are_a_warning_about_the_capture():
+    clear = talk(LG, LG_SERVER, 445, decision=Decision.WITHIN)
+    (finding,) = judged(clear, looks=(opened(clear, numbers=7),), opened=True)
+    assert (finding.name, finding.verdict) == ("coverage-individual-numbers", Verdict.REVIEW)
+    assert "up to 7" in finding.message.en
+    assert judged(clear, looks=(opened(clear, numbers=2),), opened=True) == ()

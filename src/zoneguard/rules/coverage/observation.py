@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from zoneguard.findings.finding import Finding, Severity, Verdict
 from zoneguard.policy.model import Role
 from zoneguard.rules.base import Rule
-from zoneguard.rules.telling import plural, zone_name
+from zoneguard.rules.telling import LOCATORS, plural, zone_name
 from zoneguard.text import Text
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 _THREE_TIERS = frozenset({Role.MYNUMBER, Role.LGWAN, Role.INTERNET})
 _MUCH = 0.01  # of all packets: more than this not understood, or cut, may hide what matters
 _ONE_SIDED = 0.2  # of answered TCP flows; rx-only or oversubscribed mirrors lie far above
+_MANY_NUMBERS = 5  # in one flow; a tenth of all runs of 12 digits have a right check digit by chance
 _NO_TRAFFIC = frozenset(
     {
         "LLC frame without IP",
@@ -57,6 +59,8 @@ def check(evidence: Evidence) -> Iterator[Finding]:
     if not seen.packets:
         return
     yield from _not_understood(evidence)
+    yield from _not_opened(evidence)
+    yield from _numbers(evidence)
     yield from _lost(evidence)
     unseen = [zone.id for zone in evidence.policy.zones if zone.id not in evidence.zones_observed]
     if unseen:
@@ -71,6 +75,45 @@ def check(evidence: Evidence) -> Iterator[Finding]:
             grave=any(
                 evidence.policy.role(zone) in _THREE_TIERS for zone in unseen if _is_whole(evidence, zone)
             ),
+        )
+
+
+def _not_opened(evidence: Evidence) -> Iterator[Finding]:
+    """Yield what the deep look was to open and did not."""
+    left = sum(evidence.left.values())
+    if left:
+        yield _short(
+            "not-opened",
+            Text(
+                ja=f"中を確かめる対象のうち {left:,} フローは、件数の上限により開いていません。"
+                "--look に大きな数を与えると、より多く確かめます。",
+                en=f"{left:,} flow{plural(left)} that were to be opened were not, for the bound on their number;"
+                " give --look a greater one to open more.",
+            ),
+            grave=False,
+        )
+    for number, fault in enumerate(evidence.look_faults, 1):
+        yield _short(f"look-{number}", fault, grave=False)
+
+
+def _numbers(evidence: Evidence) -> Iterator[Finding]:
+    """Yield a warning when the capture itself seems to hold individual numbers (個人番号) in clear."""
+    suspects = [one for one in evidence.looks if one.look.numbers >= _MANY_NUMBERS]
+    if suspects:
+        most = max(one.look.numbers for one in suspects)
+        finding = _short(
+            "individual-numbers",
+            Text(
+                ja=f"キャプチャの {len(suspects):,} フローに、検査用数字の合う12桁の数字列が暗号化されずに含まれています"
+                f"（1フローに最大 {most:,} 個）。個人番号のおそれがあるため、このキャプチャは特定個人情報として扱ってください。",
+                en=f"{len(suspects):,} flow{plural(len(suspects))} of the capture hold runs of 12 digits with a right check"
+                f" digit in clear (up to {most:,} in one flow). They may be individual numbers: handle the capture as"
+                " specific personal information.",
+            ),
+            grave=True,
+        )
+        yield replace(
+            finding, verdict=Verdict.REVIEW, locators=tuple(one.locator for one in suspects[:LOCATORS])
         )
 
 

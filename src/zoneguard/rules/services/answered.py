@@ -9,15 +9,22 @@ from zoneguard.rules.sight import is_breach
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from zoneguard.net.flow import Payload
     from zoneguard.rules.evidence import Conversation, Evidence
 
 
-def answered_on(evidence: Evidence, ports: Mapping[int, frozenset[int]]) -> Iterator[Conversation]:
-    """Give answered crossings to the ports, named by protocol number.
+def answered_on(
+    evidence: Evidence,
+    ports: Mapping[int, frozenset[int]],
+    spoken: frozenset[Payload] = frozenset(),
+) -> Iterator[Conversation]:
+    """Give answered crossings to the ports, named by protocol number, or that spoke so on whatever port.
 
     Where the two zones owe isolation or division, the crossing itself is the primary finding and that of the
     service hangs on it; elsewhere the service is the more telling (primary.py).
     """
     for one in evidence.conversations:
-        if is_breach(one) and one.services == 1 and one.port in ports.get(one.protocol, ()):
+        if not is_breach(one) or one.services > 1:
+            continue
+        if one.port in ports.get(one.protocol, ()) or spoken & {one.orig_payload, one.resp_payload}:
             yield one

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from zoneguard.findings.finding import Severity
+from zoneguard.net.flow import Payload
 from zoneguard.rules.base import Rule
 from zoneguard.rules.services.answered import answered_on
 from zoneguard.rules.telling import end_words, graver, service_words, tell
@@ -22,12 +23,24 @@ _PORTS = {
     6: frozenset({22, 23, 88, 135, 139, 389, 445, 464, 636, 3268, 3269, 5985, 5986}),
     17: frozenset({88, 137, 138, 161, 162, 389, 464, 623}),
 }
+# By their first octets, on whatever port.
+_SPOKEN = frozenset(
+    {
+        Payload.SSH,
+        Payload.TELNET,
+        Payload.KERBEROS,
+        Payload.MSRPC,
+        Payload.SMB,
+        Payload.LDAP,
+        Payload.SNMP,
+    }
+)
 
 
 def check(evidence: Evidence) -> Iterator[Finding]:
     """Yield answered crossings of these services."""
     policy = evidence.policy
-    for one in answered_on(evidence, _PORTS):
+    for one in answered_on(evidence, _PORTS, _SPOKEN):
         orig, resp = end_words(policy, one.orig), end_words(policy, one.resp)
         service = service_words(one)
         yield tell(

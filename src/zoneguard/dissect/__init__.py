@@ -1,0 +1,1 @@
+"""The deep look: what chosen flows really carried, told without their payload."""
