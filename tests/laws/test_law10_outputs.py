@@ -14,6 +14,7 @@ import pytest
 from tests.privacy import traffic
 from tests.report.test_forms import READ_BY
 from zoneguard.cli import main
+from zoneguard.cli.diff import FORMATS as DIFFERENCES
 from zoneguard.errors import ExitCode
 from zoneguard.report.forms import FORMS
 
@@ -85,7 +86,7 @@ def _permits(word, port):
     ids=lambda words: words[0] + (" table" if "--packets" in words else ""),
 )
 def test_a_hostile_name_reaches_no_terminal_raw_and_breaks_no_form(town, words, capfd):
-    forms = {"check": tuple(FORMS), "diff": ("text", "json"), "flows": ("text", "csv", "jsonl")}
+    forms = {"check": tuple(FORMS), "diff": DIFFERENCES, "flows": ("text", "csv", "jsonl")}
     for form in forms.get(words[0], ("",)):
         code = main.run(
             [*words, "--policy", "zones.yaml", "--lang", "ja", *(["--format", form] if form else [])]

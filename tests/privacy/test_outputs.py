@@ -22,6 +22,7 @@ from tests.privacy import canaries, town, traffic
 from tests.sensor.sinks import test_mail, test_webhook
 from zoneguard.cli import main
 from zoneguard.cli.check import FORMATS as REPORTS
+from zoneguard.cli.diff import FORMATS as DIFFERENCES
 from zoneguard.errors import ExitCode
 from zoneguard.firewall.vendors import FORMATS
 from zoneguard.sensor.document import OutputShape
@@ -205,7 +206,7 @@ def _forms(path):
         if "--format" in param.opts:
             if isinstance(param.type, click.Choice):
                 return list(param.type.choices)
-            return list(REPORTS)
+            return list(DIFFERENCES if path == "diff" else REPORTS)
     return [""]
 
 
