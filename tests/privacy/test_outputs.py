@@ -22,6 +22,7 @@ from tests.privacy import canaries, town, traffic
 from tests.sensor.sinks import test_mail, test_webhook
 from zoneguard.cli import main
 from zoneguard.cli.check import FORMATS as REPORTS
+from zoneguard.cli.diff import FORMATS as DIFFERENCES
 from zoneguard.errors import ExitCode
 from zoneguard.firewall.vendors import FORMATS
 from zoneguard.sensor.document import OutputShape
@@ -101,7 +102,7 @@ def test_no_command_shows_a_payload_or_a_secret(name, lang, here, capfdbinary, t
             words += ["--format", form]
         assert main.run(words) in CODES, words
         told = b"".join(capfdbinary.readouterr())
-        shown = [told, *(_decoded(target) if target.exists() else ())]
+        shown = [*_inside(told), *(_decoded(target) if target.exists() else ())]
         assert sum(map(len, shown)) > 200 or name == "policy lint", words
         assert {form: leak for form, leak in enumerate(map(canaries.leaks, shown)) if leak} == {}, words
 
@@ -205,14 +206,14 @@ def _forms(path):
         if "--format" in param.opts:
             if isinstance(param.type, click.Choice):
                 return list(param.type.choices)
-            return list(REPORTS)
+            return list(DIFFERENCES if path == "diff" else REPORTS)
     return [""]
 
 
 def _decoded(path):
     """Yield the octets of a file, and what is packed in it: tables of databases, columns, archives."""
     octets = path.read_bytes()
-    yield octets
+    yield from _inside(octets)
     if octets.startswith(b"PAR1"):
         table = pq.read_table(path)
         yield repr((table.schema, table.schema.metadata, table.to_pylist())).encode()
@@ -224,6 +225,14 @@ def _decoded(path):
             for name in tables:
                 for row in store.execute(f'select * from "{name}"'):  # noqa: S608 - the names are its own
                     yield from (str(cell).encode() if not isinstance(cell, bytes) else cell for cell in row)
+
+
+def _inside(octets):
+    """Yield octets, what an archive in them holds, and the words on the pages of a PDF."""
+    yield octets
+    if octets.startswith(b"%PDF"):
+        pypdf = pytest.importorskip("pypdf")
+        yield from (page.extract_text().encode() for page in pypdf.PdfReader(io.BytesIO(octets)).pages)
     at = octets.find(b"PK\3\4")
     if at >= 0:
         with zipfile.ZipFile(io.BytesIO(octets[at:])) as archive:

@@ -181,6 +181,13 @@ def test_what_was_not_read_is_a_notification_of_sarif():
     assert invocation["executionSuccessful"] is False
 
 
+def test_an_input_given_twice_is_one_artifact():
+    report = whole()
+    octets = FORMS["sarif"].write(replace(report, inputs=(*report.inputs, *report.inputs)))
+    sarif(octets)
+    assert len(json.loads(octets)["runs"][0]["artifacts"]) == len(report.inputs)
+
+
 def cases(report):
     tree = etree.fromstring(FORMS["junit"].write(report))
     return {

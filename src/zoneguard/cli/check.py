@@ -21,6 +21,8 @@ from zoneguard.report.forms import FORMS
 from zoneguard.text import Text
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from zoneguard.report.model import Report
 
 FORMATS = tuple(FORMS)
@@ -157,16 +159,18 @@ def check(
     ctx.exit(int(report.summary.exit_code))
 
 
-def report_targets(formats: tuple[str, ...], output: Path | None) -> list[tuple[str, Path | None]]:
+def report_targets(
+    formats: tuple[str, ...], output: Path | None, *, forms: Collection[str] = FORMATS
+) -> list[tuple[str, Path | None]]:
     """Tell which form goes where; the one without a file goes to `output` or standard output, and comes last."""
     named = [one.partition("=") for one in formats]
     for form, sign, file in named:
-        if form not in FORMATS or (sign and not file):
+        if form not in forms or (sign and not file):
             raise UsageError(
                 Text(
-                    ja=f"--format「{form}{sign}{file}」はありません。{'、'.join(FORMATS)} のいずれかを、"
+                    ja=f"--format「{form}{sign}{file}」はありません。{'、'.join(forms)} のいずれかを、"
                     "あるいは json=report.json のように指定してください。",
-                    en=f"--format {form}{sign}{file}: there is no such form; give one of {', '.join(FORMATS)},"
+                    en=f"--format {form}{sign}{file}: there is no such form; give one of {', '.join(forms)},"
                     " or name a file as in json=report.json.",
                 )
             )
