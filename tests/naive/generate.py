@@ -421,6 +421,8 @@ class Talk:
         elif end > 1:
             steps.append((go(SYN | ACK, answer, seq + 1 & 0xFFFFFFFF, back=True), True))
             steps.append((go(ACK, seq + 1 & 0xFFFFFFFF, answer + 1 & 0xFFFFFFFF), False))
+            if self.random.random() < 0.2:  # a keep-alive
+                steps.append((go(ACK, seq, answer + 1 & 0xFFFFFFFF, b"\0"), False))
             steps.append((go(ACK | PSH, seq + 1 & 0xFFFFFFFF, answer + 1 & 0xFFFFFFFF, words), False))
             steps.append(
                 (go(ACK, answer + 1 & 0xFFFFFFFF, seq + 1 + len(words) & 0xFFFFFFFF, back=True), True)
