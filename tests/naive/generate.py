@@ -404,7 +404,7 @@ class Talk:
         words = self.random.choice(
             (
                 b"GET / HTTP/1.1\r\n\r\n",
-                bytes.fromhex("160301002001") + bytes(31),
+                bytes.fromhex("16030100200100001c0303") + bytes(26),
                 b"SSH-2.0-x\r\n",
                 b"\0" * 9,
                 b"220 hello\r\n",
