@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from zoneguard.cli.bilingual import group, option
-from zoneguard.errors import InputRefusedError, UsageError, why
+from zoneguard.errors import ExitCode, InputRefusedError, UsageError, why
 from zoneguard.report.harmless import harmless
 from zoneguard.text import Lang, Text
 
@@ -34,14 +34,25 @@ def policy() -> None:
 @policy.command(
     "lint",
     words=Text(
-        ja="FILE（既定はこのフォルダーか上の zones.yaml）を検査し、誤りをすべて行と桁で示します。",
-        en="Check FILE (default: zones.yaml in this folder or above) and name every mistake by line and column.",
+        ja="FILE（既定はこのフォルダーか上の zones.yaml）を検査し、誤りをすべて行と桁で示し、まだ決めていないことを挙げます。",
+        en="Check FILE (default: zones.yaml in this folder or above) name every mistake by line and column, and "
+        "list what is still to decide.",
     ),
 )
 @_FILE
+@option(
+    "--decided",
+    is_flag=True,
+    words=Text(
+        ja="まだ決めていないことが残っていれば、終了コード4で終わります。",
+        en="End with exit code 4 while something is still to decide.",
+    ),
+)
 @click.pass_context
-def lint(ctx: click.Context, file: Path | None) -> None:
-    """Check FILE (zones.yaml here or above) and name every mistake by line and column."""
+def lint(ctx: click.Context, file: Path | None, *, decided: bool) -> None:
+    """Check FILE (zones.yaml here or above), name every mistake by line and column, and what is still to decide."""
+    from zoneguard.policy.undecided import open_points
+
     loaded = _load(file)
     told = Text(
         ja=f"{loaded.path}: 誤りはありません（ゾーン{len(loaded.zones)}、許可{len(loaded.flows)}、"
@@ -49,7 +60,18 @@ def lint(ctx: click.Context, file: Path | None) -> None:
         en=f"{loaded.path}: no mistakes ({len(loaded.zones)} zones, {len(loaded.flows)} allowed flows, "
         f"{len(loaded.gateways)} gateways)",
     )
-    click.echo(harmless(told.in_(_lang(ctx))))
+    lang = _lang(ctx)
+    click.echo(harmless(told.in_(lang)))
+    points = open_points(loaded)
+    if not points:
+        return
+    head = Text(ja=f"まだ決めていないこと: {len(points)}件", en=f"still to decide: {len(points)}")
+    click.echo(head.in_(lang))
+    for point in points:
+        place = point.place
+        click.echo(harmless(f"  {place.file}:{place.line}:{place.column}: {point.text.in_(lang)}"))
+    if decided:
+        ctx.exit(int(ExitCode.INCONCLUSIVE))
 
 
 @policy.command(
