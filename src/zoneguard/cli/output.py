@@ -50,6 +50,36 @@ def refuse_unwritable(path: Path) -> None:
         raise _cannot_write(path, error) from error
 
 
+def new_file(path: Path, text: str) -> None:
+    """Write a file that was not there, whole or not at all. Raises FileExistsError when it is there by now."""
+    try:
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+    draft = Path(name)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+        mask = os.umask(0)
+        os.umask(mask)
+        draft.chmod(0o666 & ~mask)
+        os.link(draft, path)  # unlike a rename it never replaces anything
+    except FileExistsError:
+        raise
+    except PermissionError:  # no hard links here (FAT, some shares): exclusive at least
+        try:
+            with path.open("x", encoding="utf-8", newline="") as file:
+                file.write(text)
+        except FileExistsError:
+            raise
+        except OSError as error:
+            raise _cannot_write(path, error) from error
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+    finally:
+        draft.unlink(missing_ok=True)
+
+
 @contextmanager
 def text_output(path: Path | None) -> Iterator[TextIO]:
     """Open a file for UTF-8 text, whole or not at all; None is standard output."""

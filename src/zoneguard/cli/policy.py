@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING
 import click
 
 from zoneguard.cli.bilingual import group, option
-from zoneguard.errors import ExitCode, InputRefusedError, UsageError, why
+from zoneguard.cli.clock import total_size
+from zoneguard.cli.options import JOBS
+from zoneguard.cli.output import new_file
+from zoneguard.cli.progress import ProgressBar
+from zoneguard.errors import ExitCode, InputRefusedError, UsageError
 from zoneguard.report.harmless import harmless
 from zoneguard.text import Lang, Text
 
@@ -122,16 +126,49 @@ def graph(ctx: click.Context, file: Path | None, form: str) -> None:
 @policy.command(
     "init",
     words=Text(
-        ja="モデルを選び、注釈つきの方針のひな形を書きます。",
-        en="Write a commented policy of a model, to be filled with your own addresses.",
+        ja="方針の案を書きます。モデルのひな形から、または手元の設定・キャプチャ・通信要件一覧から（組み合わせ可）。",
+        en="Write a first policy: the template of a model, or a proposal from exports, captures and a list of "
+        "communication, in any combination.",
     ),
 )
 @option(
     "--model",
     type=click.Choice(MODELS),
-    required=True,
-    words=Text(ja="もとにするモデル。", en="The model to start from."),
+    words=Text(
+        ja="もとにするモデル。資料と併せて指定すれば、ひな形ではなくモデルの定め（分離・分割）だけを使います。",
+        en="The model. Together with evidence it gives what zones owe each other, and not the template.",
+    ),
 )
+@option(
+    "--from-export",
+    "exports",
+    multiple=True,
+    metavar="FILE",
+    words=Text(
+        ja="ファイアウォールやルータの設定（繰り返し可、フォルダー可）。ゾーンと devices の案になります。",
+        en="Export of a firewall or router, or a folder of them (repeatable): gives zones and devices.",
+    ),
+)
+@option(
+    "--from-capture",
+    "captures",
+    multiple=True,
+    metavar="FILE",
+    words=Text(
+        ja="キャプチャ（繰り返し可、フォルダー可）。VLAN を補い、観測した通信を提案します。",
+        en="Capture, or a folder of them (repeatable): fills VLANs in and proposes observed flows.",
+    ),
+)
+@option(
+    "--from-sheet",
+    "sheet",
+    metavar="FILE",
+    words=Text(
+        ja="通信要件一覧（xlsx か CSV）。承認済みの通信になります。",
+        en="List of required communication (xlsx or CSV): gives flows with their approvals.",
+    ),
+)
+@JOBS
 @option(
     "--output",
     type=click.Path(path_type=Path),
@@ -144,34 +181,47 @@ def graph(ctx: click.Context, file: Path | None, form: str) -> None:
     ),
 )
 @click.pass_context
-def init(ctx: click.Context, model: str, output: Path) -> None:
-    """Write a commented policy of a model, to be filled with your own addresses."""
-    from zoneguard.policy.presets import preset
+def init(
+    ctx: click.Context,
+    *,
+    model: str | None,
+    exports: tuple[str, ...],
+    captures: tuple[str, ...],
+    sheet: str | None,
+    jobs: int,
+    output: Path,
+) -> None:
+    """Write a first policy: a template, or a proposal from evidence."""
+    if output.exists():
+        raise _exists(output)
+    lang = _lang(ctx)
+    if not (exports or captures or sheet):
+        if model is None:
+            raise UsageError(
+                Text(
+                    ja="--model、--from-export、--from-capture、--from-sheet のどれかを指定してください。",
+                    en="Give one of --model, --from-export, --from-capture and --from-sheet.",
+                )
+            )
+        from zoneguard.policy.presets import preset
 
-    text = preset(model)
+        text = preset(model)
+    else:
+        text = _proposed(model, exports, captures, sheet, lang=lang, jobs=jobs)
     try:
-        with output.open("x", encoding="utf-8") as file:
-            file.write(text)
+        new_file(output, text)
     except FileExistsError:
-        raise UsageError(
-            Text(
-                ja=f"{output}: すでにあります。--output で別の名前を指定してください。",
-                en=f"{output}: exists already; give another name with --output.",
-            )
-        ) from None
-    except OSError as error:
-        reason = why(error)
-        raise UsageError(
-            Text(
-                ja=f"{output}: 書けません（{reason.ja}）。--output で別の場所を指定してください。",
-                en=f"{output}: cannot be written ({reason.en}); give another place with --output.",
-            )
-        ) from None
+        raise _exists(output) from None
     told = Text(
         ja=f"{output} を書きました。自団体の値に置き換え、`zoneguard policy lint {output}` で確認してください",
         en=f"wrote {output}; put your own values in and run `zoneguard policy lint {output}`",
     )
-    click.echo(harmless(told.in_(_lang(ctx))))
+    if exports or captures or sheet:
+        told = Text(
+            ja=f"{output} を書きました。決めるべきことは `zoneguard policy lint {output}` が一覧にします",
+            en=f"wrote {output}; `zoneguard policy lint {output}` lists what is to be decided",
+        )
+    click.echo(harmless(told.in_(lang)))
 
 
 @policy.command(
@@ -186,6 +236,46 @@ def schema() -> None:
     from zoneguard.policy.document import policy_schema
 
     click.echo(json.dumps(policy_schema(), ensure_ascii=False, indent=2))
+
+
+def _proposed(
+    model: str | None,
+    exports: tuple[str, ...],
+    captures: tuple[str, ...],
+    sheet: str | None,
+    *,
+    lang: Lang,
+    jobs: int,
+) -> str:
+    from zoneguard.api.initiating import propose
+
+    if model == "four-zone":
+        raise UsageError(
+            Text(
+                ja="four-zone はひな形だけです。資料から起こすときは --model を省いてください。",
+                en="four-zone is a template only; leave --model out when you start from evidence.",
+            )
+        )
+    # Captures are read twice, once for the endpoints and once for the flows between their zones.
+    with ProgressBar(2 * total_size(captures), lang=lang) as progress:
+        return propose(
+            model=model,
+            exports=exports,
+            captures=captures,
+            sheet=sheet,
+            lang=lang,
+            jobs=jobs,
+            progress=progress.update,
+        )
+
+
+def _exists(output: Path) -> UsageError:
+    return UsageError(
+        Text(
+            ja=f"{output}: すでにあります。--output で別の名前を指定してください。",
+            en=f"{output}: exists already; give another name with --output.",
+        )
+    )
 
 
 def _lang(ctx: click.Context) -> Lang:

@@ -1,0 +1,298 @@
+"""From observed endpoints to segments: which addresses were at home in which VLAN, gathered block by block."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from ipaddress import IPv4Address, IPv4Network, collapse_addresses
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from zoneguard.net.address import V4_FIRST, V4_LAST, is_link_scope, is_public
+from zoneguard.net.flow import ClaimKind
+from zoneguard.onboarding.proposal import SegmentDraft, ZoneDraft
+from zoneguard.policy.model import Role
+from zoneguard.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from numpy.typing import NDArray
+
+    from zoneguard.net.flow import Claim, FlowTable
+    from zoneguard.onboarding.proposal import Draft
+
+MOST_GROUPS = 200_000  # of one VLAN, /24 and MAC; about 200 octets each
+MOST_ZONES = 100  # that captures add
+WIDEST = 20  # the shortest prefix that is proposed for one VLAN
+_CLAIMS = frozenset({ClaimKind.ARP, ClaimKind.DHCP_SERVER})
+
+
+class Home(NamedTuple):
+    """A VLAN (0: untagged) and a /24 whose hosts, as bits by their last octet, were seen at home there."""
+
+    vlan: int
+    prefix: int  # the first 24 bits
+    hosts: int
+    is_remote: bool = False  # seen only behind a router: the VLAN is not known
+
+
+class Endpoints:
+    """Who sent from which VLAN with which MAC; bounded, and what is beyond the bound is counted."""
+
+    def __init__(self) -> None:
+        self._hosts: dict[tuple[int, int, int], int] = {}
+        self._six: set[int] = set()
+        self.beyond = 0
+
+    def add(self, block: FlowTable) -> None:
+        """Take the senders of a block of flows. Addresses inside tunnels are at home elsewhere, and left out."""
+        for side in ("orig", "resp"):
+            address: NDArray[np.uint64] = getattr(block, f"{side}_address")
+            vlan, mac = getattr(block, f"{side}_vlan"), getattr(block, f"{side}_mac")
+            low = address[:, 1]
+            sent = (getattr(block, f"{side}_packets") > 0) & (block.tunnel == 0)
+            four = sent & (address[:, 0] == 0) & (low >> np.uint64(32) == np.uint64(0xFFFF))
+            self._six.update(np.unique(vlan[sent & ~four & (address[:, 0] >> np.uint64(56) != 0xFE)]).tolist())
+            keys = np.stack(
+                [
+                    vlan[four].astype(np.uint64) << np.uint64(32) | low[four] & np.uint64(0xFFFFFFFF),
+                    mac[four].astype(np.uint64),
+                ],
+                axis=1,
+            )
+            for key, mac_number in np.unique(keys, axis=0).tolist():
+                self._note(key >> 32, key & 0xFFFFFFFF, mac_number)
+
+    def _note(self, vlan: int, address: int, mac: int) -> None:
+        group = vlan, address >> 8, mac
+        bit = 1 << (address & 0xFF)
+        if group in self._hosts:
+            self._hosts[group] |= bit
+        elif len(self._hosts) < MOST_GROUPS:
+            self._hosts[group] = bit
+        else:
+            self.beyond += 1
+
+    def homes(self, claims: Iterable[Claim]) -> list[Home]:
+        """Tell where addresses are at home.
+
+        A MAC that sends for several addresses is a router's, unless each of them was claimed by it (ARP, a DHCP
+        server): what it sends for is at home elsewhere.
+        """
+        claimed: dict[tuple[int, int], dict[int, int]] = {}
+        for claim in claims:
+            number = claim.address[0] << 64 | claim.address[1]
+            if claim.kind in _CLAIMS and V4_FIRST <= number <= V4_LAST:
+                bits = claimed.setdefault((claim.vlan, claim.mac), {})
+                prefix, last = (number & 0xFFFFFFFF) >> 8, number & 0xFF
+                bits[prefix] = bits.get(prefix, 0) | 1 << last
+        sends: Counter[tuple[int, int]] = Counter()
+        for (vlan, _, mac), hosts in self._hosts.items():
+            sends[vlan, mac] += hosts.bit_count()
+        local: defaultdict[tuple[int, int], int] = defaultdict(int)
+        remote: dict[int, int] = {}
+        for (vlan, _), bits in claimed.items():
+            for prefix, hosts in bits.items():
+                local[vlan, prefix] |= hosts
+        for (vlan, prefix, mac), hosts in self._hosts.items():
+            own = claimed.get((vlan, mac), {})
+            if (vlan, mac) in claimed and not own.get(prefix, 0) & hosts == hosts:
+                remote[prefix] = remote.get(prefix, 0) | hosts & ~own.get(prefix, 0)
+            elif mac and sends[vlan, mac] > 1 and (vlan, mac) not in claimed:
+                remote[prefix] = remote.get(prefix, 0) | hosts
+            else:
+                local[vlan, prefix] |= hosts
+        at_home: dict[int, int] = {}
+        for (_, prefix), hosts in local.items():
+            at_home[prefix] = at_home.get(prefix, 0) | hosts
+        homes = [Home(vlan, prefix, hosts) for (vlan, prefix), hosts in sorted(local.items())]
+        away = sorted((prefix, hosts & ~at_home.get(prefix, 0)) for prefix, hosts in remote.items())
+        return [one for one in (*homes, *(Home(0, p, h, is_remote=True) for p, h in away if h)) if _is_private(one)]
+
+    def vlans_of_ipv6(self) -> list[int]:
+        """Give the VLANs in which IPv6 other than link-local was sent."""
+        return sorted(self._six)
+
+
+def fill(draft: Draft, endpoints: Endpoints, homes: list[Home]) -> None:
+    """Put VLANs to the draft's segments, and add zones for what lies in none of them."""
+    seen: dict[int, Counter[int]] = {}
+    segments = [segment for zone in draft.zones.values() for segment in zone.segments]
+    index = _Index(segments)
+    unplaced: list[Home] = []
+    for home in homes:
+        rest = home.hosts
+        for segment in index.holding(home.prefix):
+            mask = _mask(segment.network, home.prefix)
+            if rest & mask and not home.is_remote:
+                at = seen.setdefault(id(segment), Counter())
+                at[home.vlan] += (rest & mask).bit_count()
+            rest &= ~mask
+        if rest:
+            unplaced.append(home._replace(hosts=rest))
+    for segment in segments:
+        _confirm(segment, seen.get(id(segment), Counter()))
+    _add_zones(draft, unplaced)
+    if endpoints.beyond:
+        draft.remarks.append(
+            Text(
+                ja=f"観測した端末が多いため、{endpoints.beyond:,} 件は集計に入れていません（上限 {MOST_GROUPS:,}）",
+                en=f"so many hosts were observed that {endpoints.beyond:,} sightings were left out (the bound is {MOST_GROUPS:,})",
+            )
+        )
+    if six := endpoints.vlans_of_ipv6():
+        listed = ", ".join(map(str, six[:40]))
+        draft.remarks.append(
+            Text(
+                ja=f"IPv6 の通信を観測しました（VLAN {listed}、0 はタグなし）。範囲は提案していません。使わないはずなら漏れです",
+                en=f"IPv6 was observed (VLAN {listed}; 0 is untagged). No range is proposed; where it is not in use, it is a leak",
+            )
+        )
+
+
+class _Index:
+    """Segments by what they hold of a /24, the longest prefix first."""
+
+    def __init__(self, segments: Iterable[SegmentDraft]) -> None:
+        self._long: dict[int, list[SegmentDraft]] = {}
+        self._short: dict[tuple[int, int], list[SegmentDraft]] = {}
+        for segment in segments:
+            network = segment.network
+            if network.version == 4 and network.prefixlen > 24:
+                self._long.setdefault(int(network.network_address) >> 8, []).append(segment)
+            elif network.version == 4:
+                key = network.prefixlen, int(network.network_address) >> 8
+                self._short.setdefault(key, []).append(segment)
+        self._lengths = sorted({length for length, _ in self._short}, reverse=True)
+
+    def holding(self, prefix: int) -> list[SegmentDraft]:
+        long = sorted(self._long.get(prefix, ()), key=lambda one: -one.network.prefixlen)
+        short = (
+            self._short.get((length, prefix >> (24 - length) << (24 - length)), ()) for length in self._lengths
+        )
+        return [*long, *(segment for segments in short for segment in segments)]
+
+
+def _confirm(segment: SegmentDraft, vlans: Counter[int]) -> None:
+    tagged = sorted(vlan for vlan in vlans if vlan)
+    hosts = sum(vlans.values())
+    if not hosts:
+        segment.remarks.append(
+            Text(ja="キャプチャには現れませんでした", en="not seen at home in the captures")
+        )
+    elif segment.vlan is not None and tagged and tagged != [segment.vlan]:
+        listed = ", ".join(f"{vlan} ({vlans[vlan]:,})" for vlan in tagged)
+        segment.remarks.append(
+            Text(
+                ja=f"設定では VLAN {segment.vlan} ですが、キャプチャでは VLAN {listed} で観測しました（括弧内は端末数）。確かめてください",
+                en=f"VLAN {segment.vlan} by configuration, but seen in VLAN {listed} (hosts in brackets); find out why",
+            )
+        )
+    elif len(tagged) > 1:
+        listed = ", ".join(f"{vlan} ({vlans[vlan]:,})" for vlan in tagged)
+        segment.remarks.append(
+            Text(
+                ja=f"複数の VLAN で観測したため vlan を決めていません: {listed}（括弧内は端末数）",
+                en=f"seen in several VLANs, so none is written: {listed} (hosts in brackets)",
+            )
+        )
+    elif tagged:
+        segment.vlan = tagged[0]
+        segment.remarks.append(
+            Text(
+                ja=f"キャプチャで端末 {hosts:,} 台を VLAN {tagged[0]} に観測",
+                en=f"{hosts:,} hosts seen in VLAN {tagged[0]}",
+            )
+        )
+    else:
+        segment.remarks.append(
+            Text(ja=f"キャプチャで端末 {hosts:,} 台を観測（タグなし）", en=f"{hosts:,} hosts seen, untagged")
+        )
+
+
+def _add_zones(draft: Draft, homes: list[Home]) -> None:
+    groups: dict[tuple[int, int], list[Home]] = {}
+    for home in homes:  # untagged and remote ranges cannot be told to belong together: each stays by itself
+        key = (home.vlan, 0) if home.vlan else (0, home.prefix)
+        groups.setdefault(key, []).append(home)
+    taken = [segment.network for zone in draft.zones.values() for segment in zone.segments]
+    for number, ((vlan, _), members) in enumerate(sorted(groups.items())):
+        if number >= MOST_ZONES:
+            rest = len(groups) - MOST_ZONES
+            draft.remarks.append(
+                Text(
+                    ja=f"ほかに {rest:,} の範囲を観測しましたが、書いていません。宣言するまで unknown になります",
+                    en=f"{rest:,} more ranges were observed and left out; until they are declared they are `unknown`",
+                )
+            )
+            break
+        others = [home.prefix for home in homes if home.vlan != vlan or home.is_remote]
+        networks = list(_ranges(members, others, taken))
+        remote = members[0].is_remote
+        wanted = f"vlan-{vlan}" if vlan else f"net-{networks[0].network_address}".replace(".", "-")
+        label = f"VLAN {vlan}" if vlan else str(networks[0])
+        zone = ZoneDraft(
+            id=draft.free_id(wanted),
+            role=Role.OTHER,
+            name=Text(ja=label, en=label),
+            question=_QUESTION_REMOTE if remote else _QUESTION,
+        )
+        draft.zones[zone.id] = zone
+        for network in networks:
+            inside = [home for home in members if _mask(network, home.prefix)]
+            zone.segments.append(SegmentDraft(network=network, vlan=vlan or None, remarks=[_seen(inside)]))
+        taken += networks
+
+
+def _ranges(members: list[Home], others: list[int], taken: list[object]) -> Iterator[IPv4Network]:
+    """Give one covering range, not wider than WIDEST and free of everybody else's; else the /24s themselves."""
+    prefixes = sorted({home.prefix for home in members})
+    wholes = [IPv4Network((prefix << 8, 24)) for prefix in prefixes]
+    differing = (prefixes[0] ^ prefixes[-1]).bit_length()
+    one = IPv4Network((prefixes[0] >> differing << differing << 8, 24 - differing))
+    foreign = any(one.network_address <= IPv4Address(other << 8) <= one.broadcast_address for other in others)
+    if one.prefixlen >= WIDEST and not foreign and not any(_meets(one, other) for other in taken):
+        yield one
+    else:
+        yield from (network for network in collapse_addresses(wholes) if network not in taken)
+
+
+def _meets(one: IPv4Network, other: object) -> bool:
+    return isinstance(other, IPv4Network) and one.overlaps(other)
+
+
+def _mask(network: object, prefix: int) -> int:
+    """Give the hosts of a /24, as bits, that lie in a network."""
+    if not isinstance(network, IPv4Network):
+        return 0
+    first, last = int(network.network_address), int(network.broadcast_address)
+    low, high = max(first, prefix << 8), min(last, prefix << 8 | 0xFF)
+    return ((1 << (high - low + 1)) - 1) << (low & 0xFF) if low <= high else 0
+
+
+def _is_private(home: Home) -> bool:
+    number = V4_FIRST | home.prefix << 8 | 1
+    return bool(home.hosts) and not is_public(number) and not is_link_scope(number) and home.prefix >> 16 not in (0, 127)
+
+
+def _seen(members: list[Home]) -> Text:
+    hosts = sum(home.hosts.bit_count() for home in members)
+    first, last = members[0], members[-1]
+    low = IPv4Address(first.prefix << 8 | (first.hosts & -first.hosts).bit_length() - 1)
+    high = IPv4Address(last.prefix << 8 | last.hosts.bit_length() - 1)
+    return Text(
+        ja=f"端末 {hosts:,} 台を観測（{low}～{high}）。範囲の長さは推定です。アドレス管理表で確かめてください",
+        en=f"{hosts:,} hosts seen, {low} to {high}; the length of the prefix is a guess: check the address plan",
+    )
+
+
+_QUESTION = Text(
+    ja="キャプチャで見つけたアドレスです。どの領域のものか決めてください（role、または該当ゾーンの segments へ移す）",
+    en="found in captures only: decide which domain it belongs to (choose the role, or move the segments to its zone)",
+)
+_QUESTION_REMOTE = Text(
+    ja="ルータの向こうに見えたアドレスで、VLANは分かりません。どの領域のものか決めてください（外部の網なら role: external）",
+    en="seen behind a router, so its VLAN is not known: decide which domain it belongs to (role: external for another "
+    "organisation's network)",
+)
