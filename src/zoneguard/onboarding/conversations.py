@@ -16,7 +16,7 @@ from zoneguard.net.flow import Opener, State
 from zoneguard.onboarding.dangers import why_not
 from zoneguard.onboarding.proposal import FlowDraft
 from zoneguard.onboarding.writing import shown
-from zoneguard.policy.model import PUBLIC, Service
+from zoneguard.policy.model import PUBLIC, Role, Service
 from zoneguard.policy.services import format_service
 from zoneguard.policy.verdict import DECISIONS, Decision
 from zoneguard.policy.zoning import LINK_SCOPE
@@ -87,9 +87,10 @@ class Conversations:
             (decided.orig_zone != decided.resp_zone) & (decided.orig_zone != link) & (decided.resp_zone != link)
         )
         answered = table.state >= State.ESTABLISHED
-        for at in np.flatnonzero(crosses & ~answered).tolist():
-            pair = self._names[decided.orig_zone[at]], self._names[decided.resp_zone[at]]
-            self._attempts[pair] += 1
+        tried = np.stack([decided.orig_zone, decided.resp_zone], axis=1)[crosses & ~answered]
+        pairs, counts = np.unique(tried, axis=0, return_counts=True)
+        for (orig_zone, resp_zone), count in zip(pairs.tolist(), counts.tolist(), strict=True):
+            self._attempts[self._names[orig_zone], self._names[resp_zone]] += count
         public = self._names.index(PUBLIC)
         for at in np.flatnonzero(crosses & answered).tolist():
             resp = int(table.resp_address[at, 0]) << 64 | int(table.resp_address[at, 1])
@@ -198,7 +199,8 @@ class Conversations:
                     orig=_networks(draft, orig_zone, hosts, more=more),
                     resp=() if resp_zone == PUBLIC else _networks(draft, resp_zone, addresses, more=False),
                     services=services,
-                    question=_question(draft, orig_zone, resp_zone),
+                    question=_QUESTION,
+                    is_held=Role.OTHER in (draft.role(orig_zone), draft.role(resp_zone)),
                     remarks=remarks,
                 )
             )
@@ -238,22 +240,6 @@ def _free(wanted: str, draft: Draft) -> str:
     while chosen in taken:
         chosen, number = f"{wanted}-{number}", number + 1
     return chosen
-
-
-def _question(draft: Draft, orig_zone: str, resp_zone: str) -> Text:
-    undecided = [zone for zone in (orig_zone, resp_zone) if zone in draft.zones and draft.role(zone) == "other"]
-    if undecided:
-        listed = ", ".join(undecided)
-        return Text(
-            ja=f"先に {listed} の role を決めてください。マイナンバー利用事務系との通信や、LGWAN接続系とインターネット接続系の"
-            "直接の通信になるなら、承認せず削除してください",
-            en=f"first choose the role of {listed}; remove this flow if it turns out to touch My Number, or to pass "
-            "directly between LGWAN and Internet",
-        )
-    return Text(
-        ja="観測しただけの通信です。必要なら承認して approval を書き、不要なら削除してください",
-        en="only observed: if it is needed, approve it and write the approval; if not, remove it",
-    )
 
 
 def _observed(seen: _Seen) -> Text:
@@ -299,4 +285,8 @@ def _when(nanoseconds: int) -> str:
 _UNSURE = Text(
     ja="開始側はポート番号などからの推定です。向きを確かめてください",
     en="who opened it was told by port numbers only: check the direction",
+)
+_QUESTION = Text(
+    ja="観測しただけの通信です。必要なら承認して approval を書き、不要なら削除してください",
+    en="only observed: if it is needed, approve it and write the approval; if not, remove it",
 )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from zoneguard.net.address import V4_FIRST, V4_LAST, is_link_scope, is_public
+from zoneguard.net.address import V4_FIRST, V4_LAST, is_link_scope, is_public, mac_text
 from zoneguard.net.flow import ClaimKind
 from zoneguard.onboarding.proposal import SegmentDraft, ZoneDraft
 from zoneguard.policy.model import Role
@@ -34,7 +34,12 @@ class Home(NamedTuple):
     vlan: int
     prefix: int  # the first 24 bits
     hosts: int
-    is_remote: bool = False  # seen only behind a router: the VLAN is not known
+    router: int = 0  # MAC of the router behind which alone they were seen
+
+    @property
+    def is_remote(self) -> bool:
+        """Tell whether the VLAN is that of a router on the way, if it is known at all."""
+        return self.router != 0
 
 
 class Endpoints:
@@ -91,24 +96,37 @@ class Endpoints:
         for (vlan, _, mac), hosts in self._hosts.items():
             sends[vlan, mac] += hosts.bit_count()
         local: defaultdict[tuple[int, int], int] = defaultdict(int)
-        remote: dict[int, int] = {}
+        remote: defaultdict[tuple[int, int, int], int] = defaultdict(int)
         for (vlan, _), bits in claimed.items():
             for prefix, hosts in bits.items():
                 local[vlan, prefix] |= hosts
         for (vlan, prefix, mac), hosts in self._hosts.items():
-            own = claimed.get((vlan, mac), {})
-            if (vlan, mac) in claimed and not own.get(prefix, 0) & hosts == hosts:
-                remote[prefix] = remote.get(prefix, 0) | hosts & ~own.get(prefix, 0)
-            elif mac and sends[vlan, mac] > 1 and (vlan, mac) not in claimed:
-                remote[prefix] = remote.get(prefix, 0) | hosts
-            else:
+            own = claimed.get((vlan, mac))
+            if own is None and (mac == 0 or sends[vlan, mac] == 1):
                 local[vlan, prefix] |= hosts
-        at_home: dict[int, int] = {}
-        for (_, prefix), hosts in local.items():
-            at_home[prefix] = at_home.get(prefix, 0) | hosts
+            elif away := hosts & ~(own or {}).get(prefix, 0):
+                remote[vlan, mac, prefix] |= away
         homes = [Home(vlan, prefix, hosts) for (vlan, prefix), hosts in sorted(local.items())]
-        away = sorted((prefix, hosts & ~at_home.get(prefix, 0)) for prefix, hosts in remote.items())
-        return [one for one in (*homes, *(Home(0, p, h, is_remote=True) for p, h in away if h)) if _is_private(one)]
+        homes = [home for home in homes if _is_private(home)]
+        return [*homes, *self._behind_routers(homes, remote)]
+
+    @staticmethod
+    def _behind_routers(homes: list[Home], remote: dict[tuple[int, int, int], int]) -> Iterator[Home]:
+        """Yield what was at home nowhere.
+
+        In a VLAN of routers only, what one of them sends for is the network behind it. Elsewhere a router sends for
+        everything else there is, and its VLAN says nothing of it.
+        """
+        known: defaultdict[int, int] = defaultdict(int)
+        for home in homes:
+            known[home.prefix] |= home.hosts
+        lived_in = {home.vlan for home in homes}
+        for (vlan, mac, prefix), hosts in sorted(remote.items()):
+            away = hosts & ~known[prefix]
+            known[prefix] |= away
+            home = Home(0 if vlan in lived_in else vlan, prefix, away, router=mac)
+            if _is_private(home):
+                yield home
 
     def vlans_of_ipv6(self) -> list[int]:
         """Give the VLANs in which IPv6 other than link-local was sent."""
@@ -213,8 +231,8 @@ def _confirm(segment: SegmentDraft, vlans: Counter[int]) -> None:
 
 def _add_zones(draft: Draft, homes: list[Home]) -> None:
     groups: dict[tuple[int, int], list[Home]] = {}
-    for home in homes:  # untagged and remote ranges cannot be told to belong together: each stays by itself
-        key = (home.vlan, 0) if home.vlan else (0, home.prefix)
+    for home in homes:  # without a VLAN ranges cannot be told to belong together: each stays by itself
+        key = (home.vlan, home.router) if home.vlan else (0, home.prefix)
         groups.setdefault(key, []).append(home)
     taken = [segment.network for zone in draft.zones.values() for segment in zone.segments]
     for number, ((vlan, _), members) in enumerate(sorted(groups.items())):
@@ -227,16 +245,16 @@ def _add_zones(draft: Draft, homes: list[Home]) -> None:
                 )
             )
             break
-        others = [home.prefix for home in homes if home.vlan != vlan or home.is_remote]
+        others = [home.prefix for home in homes if home not in members]
         networks = list(_ranges(members, others, taken))
-        remote = members[0].is_remote
+        router = members[0].router
         wanted = f"vlan-{vlan}" if vlan else f"net-{networks[0].network_address}".replace(".", "-")
         label = f"VLAN {vlan}" if vlan else str(networks[0])
         zone = ZoneDraft(
             id=draft.free_id(wanted),
             role=Role.OTHER,
             name=Text(ja=label, en=label),
-            question=_QUESTION_REMOTE if remote else _QUESTION,
+            question=_question(vlan, router),
         )
         draft.zones[zone.id] = zone
         for network in networks:
@@ -287,12 +305,19 @@ def _seen(members: list[Home]) -> Text:
     )
 
 
-_QUESTION = Text(
-    ja="キャプチャで見つけたアドレスです。どの領域のものか決めてください（role、または該当ゾーンの segments へ移す）",
-    en="found in captures only: decide which domain it belongs to (choose the role, or move the segments to its zone)",
-)
-_QUESTION_REMOTE = Text(
-    ja="ルータの向こうに見えたアドレスで、VLANは分かりません。どの領域のものか決めてください（外部の網なら role: external）",
-    en="seen behind a router, so its VLAN is not known: decide which domain it belongs to (role: external for another "
-    "organisation's network)",
-)
+def _question(vlan: int, router: int) -> Text:
+    if not router:
+        return Text(
+            ja="キャプチャで見つけたアドレスです。どの領域のものか決めてください（role、または該当ゾーンの segments へ移す）",
+            en="found in captures only: decide which domain it belongs to (choose the role, or move the segments to its zone)",
+        )
+    shown = mac_text(router)
+    if vlan:
+        return Text(
+            ja=f"VLAN {vlan} のルータ {shown} の向こうに見えたアドレスです。外部の網なら role: external にしてください",
+            en=f"seen behind the router {shown} in VLAN {vlan}: role external, if it is another organisation's network",
+        )
+    return Text(
+        ja=f"ルータ {shown} の向こうに見えたアドレスで、VLANは分かりません。どの領域のものか決めてください",
+        en=f"seen behind the router {shown}, so its VLAN is not known: decide which domain it belongs to",
+    )

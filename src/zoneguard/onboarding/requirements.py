@@ -131,10 +131,11 @@ def propose_flows(draft: Draft, sheets: Sequence[Sheet], file: str) -> None:
 
 
 def _header(rows: Sequence[Row]) -> Header | None:
-    """Find the row that heads the columns; it may stand in two rows, 送信元 over IPアドレス."""
+    """Find the row that heads the columns, by how many it names; it may stand in two, 送信元 over IPアドレス."""
+    best: tuple[int, Header] | None = None
     for at, row in enumerate(rows[:MOST_TITLE_ROWS]):
         below = rows[at + 1].cells if at + 1 < len(rows) else []
-        for cells, after in ((_stacked(row.cells, below), at + 2), (row.cells, at + 1)):
+        for cells, after in ((row.cells, at + 1), (_stacked(row.cells, below), at + 2)):
             columns: dict[Column | Own, list[int]] = {}
             unknown = []
             for place, cell in enumerate(cells):
@@ -144,20 +145,22 @@ def _header(rows: Sequence[Row]) -> Header | None:
                 elif cell.strip():
                     unknown.append(cell)
             services = {Column.SERVICE, Column.DPORT, Column.PROTOCOL}
-            if {Column.SOURCE, Column.DESTINATION} <= {*columns} and services & {*columns}:
-                return Header(columns, after, tuple(unknown))
-    return None
+            if not {Column.SOURCE, Column.DESTINATION} <= {*columns} or not services & {*columns}:
+                continue
+            known = sum(map(len, columns.values())) - len(unknown)
+            if best is None or known > best[0]:
+                best = known, Header(columns, after, tuple(unknown))
+    return best[1] if best else None
 
 
 def _stacked(above: list[str], below: list[str]) -> list[str]:
-    """Join two rows of headers; each pair has to name a column, or the lower row is none of headers."""
+    """Join two rows of headers; what is merged over both says the same twice."""
     joined = []
     for at in range(max(len(above), len(below))):
         one = above[at].strip() if at < len(above) else ""
         other = below[at].strip() if at < len(below) else ""
         joined.append(one if one == other else f"{one}{other}")
-    known = [cell for cell in joined if cell and _column(cell) is None]
-    return joined if len(known) * 2 < len([cell for cell in joined if cell]) else []
+    return joined
 
 
 def _column(header: str) -> Column | Own | None:

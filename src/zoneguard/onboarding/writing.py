@@ -117,9 +117,17 @@ class _Writer:
 
     def flows(self, draft: Draft) -> Iterator[str]:
         yield from self.comments(_FLOWS)
-        yield "flows:" if draft.flows else "flows: []"
+        held = [flow for flow in draft.flows if flow.is_held]
+        yield "flows:" if len(held) < len(draft.flows) else "flows: []"
         for flow in draft.flows:
-            yield from self.flow(flow)
+            if not flow.is_held:
+                yield from self.flow(flow)
+        if held:
+            yield ""
+            yield from self.comments(_HELD)
+            for flow in held:
+                for line in self.flow(flow):
+                    yield line if line.lstrip().startswith("#") else "  #" + line.removeprefix("  ")
         if draft.refused:
             yield ""
             yield from self.comments(_REFUSED)
@@ -256,6 +264,16 @@ _FLOWS = (
         ja="flows: from が接続を開始する側。承認したものは approval を書き、to_decide の行を消します。承認しないものは項目ごと消します。",
         en="flows: `from` opens the connection. For one that is approved, write its approval and delete the to_decide "
         "line; remove one that is not.",
+    ),
+)
+_HELD = (
+    Text(
+        ja="次は、ゾーンの role を決めるまで提案できない通信です。マイナンバー利用事務系や、LGWAN接続系とインターネット接続系の",
+        en="These cannot be proposed before the roles of their zones are decided: they may turn out to touch My Number,",
+    ),
+    Text(
+        ja="直接の通信かもしれません。role を決め、そうでないと確かめたものだけ、行頭の # を外してください。",
+        en="or to pass directly between LGWAN and Internet. Uncomment only what, with the roles decided, does neither.",
     ),
 )
 _REFUSED = (

@@ -249,6 +249,7 @@ class Policy:
     waivers: tuple[Waiver, ...]
     proposed: tuple[AllowedFlow, ...] = ()  # flows that somebody has still to decide: they allow nothing
     to_decide: str | None = None  # of the file as a whole
+    to_decide_place: Place | None = None
 
     def zone(self, zone_id: str) -> Zone | None:
         """Find a declared zone; None for the implicit ones."""

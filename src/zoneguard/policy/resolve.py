@@ -32,6 +32,7 @@ def resolve(document: shape.Document, source: Source, sha256: str) -> model.Poli
         waivers=tuple(_waiver(waiver) for waiver in document.waivers),
         proposed=tuple(flow for flow in flows if flow.to_decide is not None),
         to_decide=document.to_decide,
+        to_decide_place=source.place_of_key(("to_decide",)),
     )
 
 

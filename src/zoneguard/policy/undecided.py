@@ -41,7 +41,7 @@ def owed(policy: Policy, one: str, other: str) -> Principle | None:
 def _points(policy: Policy) -> Iterator[OpenPoint]:
     top = Place(file=policy.path, line=1, column=1)
     if policy.to_decide:
-        yield OpenPoint(place=top, text=Text(ja=policy.to_decide, en=policy.to_decide))
+        yield OpenPoint(place=policy.to_decide_place or top, text=Text(ja=policy.to_decide, en=policy.to_decide))
     for zone in policy.zones:
         if zone.to_decide:
             yield OpenPoint(
@@ -63,6 +63,17 @@ def _points(policy: Policy) -> Iterator[OpenPoint]:
     for flow in policy.proposed:
         yield OpenPoint(place=flow.place or top, text=_proposed(policy, flow))
     for flow in policy.flows:
+        principle = owed(policy, flow.source.zone, flow.destination.zone)
+        if flow.kind is FlowKind.PERMIT and principle is Principle.ISOLATION:
+            yield OpenPoint(
+                place=flow.place or top,
+                text=Text(
+                    ja=f"許可「{flow.id}」は「分離」すべきゾーンを kind: permit でまたぎます。"
+                    "特定通信なら kind: tokutei にし、そうでなければ削除してください",
+                    en=f"flow '{flow.id}' crosses zones that are to be isolated, as kind: permit; make it kind: tokutei if "
+                    "it is registered communication, or remove it",
+                ),
+            )
         if flow.approval is None or not (flow.approval.number or flow.approval.by):
             yield OpenPoint(
                 place=flow.place or top,
