@@ -247,7 +247,7 @@ def _observed(seen: _Seen) -> Text:
     first, last = _when(seen.first), _when(seen.last)
     return Text(
         ja=f"観測: {seen.flows:,} 件、開始側 {hosts} 台、{first} ～ {last}",
-        en=f"seen: {seen.flows:,} flows from {hosts} hosts, {first} to {last}",
+        en=f"seen: flows {seen.flows:,}, opened by hosts {hosts}, {first} to {last}",
     )
 
 

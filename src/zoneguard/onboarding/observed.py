@@ -15,15 +15,17 @@ from zoneguard.policy.model import Role
 from zoneguard.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from numpy.typing import NDArray
 
+    from zoneguard.net.address import Network
     from zoneguard.net.flow import Claim, FlowTable
     from zoneguard.onboarding.proposal import Draft
 
 MOST_GROUPS = 200_000  # of one VLAN, /24 and MAC; about 200 octets each
-MOST_ZONES = 100  # that captures add
+MOST_ZONES = 100  # beyond these, captures add none
+MOST_RANGES = 50  # of one such zone
 WIDEST = 20  # the shortest prefix that is proposed for one VLAN
 _CLAIMS = frozenset({ClaimKind.ARP, ClaimKind.DHCP_SERVER})
 
@@ -220,67 +222,96 @@ def _confirm(segment: SegmentDraft, vlans: Counter[int]) -> None:
         segment.remarks.append(
             Text(
                 ja=f"キャプチャで端末 {hosts:,} 台を VLAN {tagged[0]} に観測",
-                en=f"{hosts:,} hosts seen in VLAN {tagged[0]}",
+                en=f"hosts seen: {hosts:,}, in VLAN {tagged[0]}",
             )
         )
     else:
         segment.remarks.append(
-            Text(ja=f"キャプチャで端末 {hosts:,} 台を観測（タグなし）", en=f"{hosts:,} hosts seen, untagged")
+            Text(ja=f"キャプチャで端末 {hosts:,} 台を観測（タグなし）", en=f"hosts seen: {hosts:,}, untagged")
         )
 
 
 def _add_zones(draft: Draft, homes: list[Home]) -> None:
     groups: dict[tuple[int, int], list[Home]] = {}
+    lives: defaultdict[int, set[tuple[int, int]]] = defaultdict(set)
     for home in homes:  # without a VLAN ranges cannot be told to belong together: each stays by itself
         key = (home.vlan, home.router) if home.vlan else (0, home.prefix)
         groups.setdefault(key, []).append(home)
-    taken = [segment.network for zone in draft.zones.values() for segment in zone.segments]
-    for number, ((vlan, _), members) in enumerate(sorted(groups.items())):
-        if number >= MOST_ZONES:
-            rest = len(groups) - MOST_ZONES
-            draft.remarks.append(
-                Text(
-                    ja=f"ほかに {rest:,} の範囲を観測しましたが、書いていません。宣言するまで unknown になります",
-                    en=f"{rest:,} more ranges were observed and left out; until they are declared they are `unknown`",
-                )
+        lives[home.prefix].add(key)
+    claims: defaultdict[Network, list[int]] = defaultdict(list)
+    for zone in draft.zones.values():
+        for segment in zone.segments:
+            claims[segment.network].append(segment.vlan or 0)
+    left_out = 0
+    # Untagged ranges come last: one that a VLAN has as well is left with the VLAN.
+    for key, members in sorted(groups.items(), key=lambda group: (group[0][0] == 0, group[0])):
+        vlan, _ = key
+        networks = []
+        for network in _ranges(members, lambda prefix, key=key: bool(lives[prefix] - {key}), claims):
+            rivals = claims[network]
+            if not rivals or (vlan and vlan not in rivals and 0 not in rivals):
+                networks.append(network)
+        left_out += max(0, len(networks) - MOST_RANGES)
+        if len(draft.zones) >= MOST_ZONES:
+            left_out += min(len(networks), MOST_RANGES)
+        elif networks:
+            zone = _zone_of(draft, vlan, members, networks[:MOST_RANGES])
+            draft.zones[zone.id] = zone
+            for network in networks[:MOST_RANGES]:
+                claims[network].append(vlan)
+    if left_out:
+        draft.remarks.append(
+            Text(
+                ja=f"ほかに {left_out:,} の範囲を観測しましたが、書いていません。宣言するまで unknown になります",
+                en=f"{left_out:,} more ranges were observed and left out; until they are declared they are `unknown`",
             )
-            break
-        others = [home.prefix for home in homes if home not in members]
-        networks = list(_ranges(members, others, taken))
-        router = members[0].router
-        wanted = f"vlan-{vlan}" if vlan else f"net-{networks[0].network_address}".replace(".", "-")
-        label = f"VLAN {vlan}" if vlan else str(networks[0])
-        zone = ZoneDraft(
-            id=draft.free_id(wanted),
-            role=Role.OTHER,
-            name=Text(ja=label, en=label),
-            question=_question(vlan, router),
         )
-        draft.zones[zone.id] = zone
-        for network in networks:
-            inside = [home for home in members if _mask(network, home.prefix)]
-            zone.segments.append(SegmentDraft(network=network, vlan=vlan or None, remarks=[_seen(inside)]))
-        taken += networks
 
 
-def _ranges(members: list[Home], others: list[int], taken: list[object]) -> Iterator[IPv4Network]:
+def _zone_of(draft: Draft, vlan: int, members: list[Home], networks: list[IPv4Network]) -> ZoneDraft:
+    wanted = f"vlan-{vlan}" if vlan else f"net-{networks[0].network_address}".replace(".", "-")
+    label = f"VLAN {vlan}" if vlan else str(networks[0])
+    return ZoneDraft(
+        id=draft.free_id(wanted),
+        role=Role.OTHER,
+        name=Text(ja=label, en=label),
+        question=_question(vlan, members[0].router),
+        segments=[
+            SegmentDraft(
+                network=network,
+                vlan=vlan or None,
+                remarks=[_seen([home for home in members if _mask(network, home.prefix)])],
+            )
+            for network in networks
+        ],
+    )
+
+
+def _ranges(
+    members: list[Home], is_foreign: Callable[[int], bool], taken: Mapping[Network, object]
+) -> Iterator[IPv4Network]:
     """Give one covering range, not wider than WIDEST and free of everybody else's; else the /24s themselves."""
     prefixes = sorted({home.prefix for home in members})
-    wholes = [IPv4Network((prefix << 8, 24)) for prefix in prefixes]
     differing = (prefixes[0] ^ prefixes[-1]).bit_length()
-    one = IPv4Network((prefixes[0] >> differing << differing << 8, 24 - differing))
-    foreign = any(one.network_address <= IPv4Address(other << 8) <= one.broadcast_address for other in others)
-    if one.prefixlen >= WIDEST and not foreign and not any(_meets(one, other) for other in taken):
-        yield one
-    else:
-        yield from (network for network in collapse_addresses(wholes) if network not in taken)
+    if 24 - differing >= WIDEST:
+        first = prefixes[0] >> differing << differing
+        one = IPv4Network((first << 8, 24 - differing))
+        if not any(map(is_foreign, range(first, first + (1 << differing)))) and not any(
+            _meets(one, other) for other in taken
+        ):
+            yield one
+            return
+    wholes = (IPv4Network((prefix << 8, 24)) for prefix in prefixes if not is_foreign(prefix))
+    yield from (network for network in collapse_addresses(wholes) if network not in taken)
+    # The same range in several VLANs is told apart by them, each /24 by itself.
+    yield from (IPv4Network((prefix << 8, 24)) for prefix in prefixes if is_foreign(prefix))
 
 
-def _meets(one: IPv4Network, other: object) -> bool:
+def _meets(one: IPv4Network, other: Network) -> bool:
     return isinstance(other, IPv4Network) and one.overlaps(other)
 
 
-def _mask(network: object, prefix: int) -> int:
+def _mask(network: Network, prefix: int) -> int:
     """Give the hosts of a /24, as bits, that lie in a network."""
     if not isinstance(network, IPv4Network):
         return 0
@@ -301,7 +332,7 @@ def _seen(members: list[Home]) -> Text:
     high = IPv4Address(last.prefix << 8 | last.hosts.bit_length() - 1)
     return Text(
         ja=f"端末 {hosts:,} 台を観測（{low}～{high}）。範囲の長さは推定です。アドレス管理表で確かめてください",
-        en=f"{hosts:,} hosts seen, {low} to {high}; the length of the prefix is a guess: check the address plan",
+        en=f"hosts seen: {hosts:,} ({low} to {high}); the length of the prefix is a guess: check the address plan",
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 from ipaddress import IPv4Address, IPv6Address, summarize_address_range
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -239,7 +240,7 @@ def _networks(reading: _Reading, cell: str) -> list[Network] | None:
         listed = ", ".join(clean(one, 40) for one in read.unclear[:5])
         reading.doubt(f"アドレスとして読めません: {listed}", f"not an address: {listed}")
         return None
-    networks = [network for network in _networks_of(read.spans)]
+    networks = list(islice(_networks_of(read.spans), MOST_NETWORKS + 1))
     if len(networks) > MOST_NETWORKS:
         reading.doubt(f"アドレスが {MOST_NETWORKS} 個を超えます", f"more than {MOST_NETWORKS} ranges of addresses")
         return None
@@ -323,8 +324,9 @@ def _read_approval(reading: _Reading) -> ApprovalDraft:
 def _kind(reading: _Reading, draft: Draft, orig_zone: str, resp_zone: str) -> FlowKind:
     text = narrow(reading.cell(Own.KIND))
     found = next((kind for word, kind in _KINDS if word in text), FlowKind.PERMIT)
-    has_mynumber = Role.MYNUMBER in (draft.role(orig_zone), draft.role(resp_zone))
-    if found is FlowKind.TOKUTEI and not has_mynumber:
+    roles = draft.role(orig_zone), draft.role(resp_zone)
+    has_mynumber = Role.MYNUMBER in roles
+    if found is FlowKind.TOKUTEI and not has_mynumber and Role.OTHER not in roles:
         return FlowKind.PERMIT  # the word is used of any permitted communication; only My Number has it by law
     return FlowKind.TOKUTEI if has_mynumber else found
 
