@@ -71,7 +71,7 @@ def test_open_points_come_in_the_order_of_the_file():
         + "devices: {fw: {interfaces: {port1: lgwan}, to_decide: Which ports?}}\n"
     )
     assert points(text) == [
-        "Which model?",
         "zone 'lgwan' (role: lgwan): Is this LGWAN?",
+        "Which model?",
         "device 'fw': Which ports?",
     ]

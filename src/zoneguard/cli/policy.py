@@ -257,7 +257,8 @@ def _proposed(
             )
         )
     # Captures are read twice, once for the endpoints and once for the flows between their zones.
-    with ProgressBar(2 * total_size(captures), lang=lang) as progress:
+    size = total_size(captures)
+    with ProgressBar(None if size is None else 2 * size, lang=lang) as progress:
         return propose(
             model=model,
             exports=exports,

@@ -84,7 +84,9 @@ class Conversations:
         table = decided.table
         link = self._names.index(LINK_SCOPE)
         crosses = (
-            (decided.orig_zone != decided.resp_zone) & (decided.orig_zone != link) & (decided.resp_zone != link)
+            (decided.orig_zone != decided.resp_zone)
+            & (decided.orig_zone != link)
+            & (decided.resp_zone != link)
         )
         answered = table.state >= State.ESTABLISHED
         tried = np.stack([decided.orig_zone, decided.resp_zone], axis=1)[crosses & ~answered]
@@ -122,11 +124,15 @@ class Conversations:
             flow.remarks.append(_observed(seen))
         self._tell_unseen(draft)
         refused: dict[tuple[str, str, Text], list[tuple[int, Service, _Seen]]] = defaultdict(list)
-        wanted: dict[tuple[str, str, frozenset[int], bool, int], list[tuple[Service, _Seen]]] = defaultdict(list)
+        wanted: dict[tuple[str, str, frozenset[int], bool, int], list[tuple[Service, _Seen]]] = defaultdict(
+            list
+        )
         for (orig, resp, address, protocol, port), seen in sorted(self._seen.items()):
             zones = self._names[orig], self._names[resp]
             roles = draft.role(zones[0]), draft.role(zones[1])
-            service = Service(protocol=protocol, ports=(port, port) if protocol in (6, 17, 132, *_ICMP) else (0, 65535))
+            service = Service(
+                protocol=protocol, ports=(port, port) if protocol in (6, 17, 132, *_ICMP) else (0, 65535)
+            )
             reason = why_not(zones, roles, (protocol, port), seen.payloads)
             if reason is not None:
                 refused[*zones, reason].append((address, service, seen))
@@ -177,7 +183,9 @@ class Conversations:
             addresses.append(address)
             for _, one in rows:
                 seen.merge(one)
-        for number, ((orig_zone, resp_zone, hosts, more, services), (addresses, seen)) in enumerate(alike.items(), 1):
+        for number, ((orig_zone, resp_zone, hosts, more, services), (addresses, seen)) in enumerate(
+            alike.items(), 1
+        ):
             if number > MOST_PROPOSED:
                 draft.remarks.append(
                     Text(

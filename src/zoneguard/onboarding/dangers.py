@@ -9,7 +9,7 @@ from zoneguard.policy.model import PUBLIC, UNKNOWN, Role
 from zoneguard.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
 
 _REMOTE = {22, 3389, 4172, 1494, 2598, 5938, 5985, 5986, 6568, 7070, *range(5800, 5810), *range(5900, 5910)}
 _CLEARTEXT = {(6, 20), (6, 21), (6, 23), (6, 512), (6, 513), (6, 514), (17, 69), (17, 161), (6, 161)}
@@ -23,6 +23,11 @@ _REMOTE_WORDS = {Payload.SSH, Payload.RDP, Payload.RFB, Payload.ICA}
 _PORTLESS = {6, 17, 132}
 
 
+def why_not_between(zones: tuple[str, str], roles: tuple[Role | None, Role | None]) -> Text | None:
+    """Give the reason that lies in the zones alone; None when there is none."""
+    return next(_by_zone(zones, roles), None)
+
+
 def why_not(
     zones: tuple[str, str],
     roles: tuple[Role | None, Role | None],
@@ -34,35 +39,35 @@ def why_not(
     `zones` and `roles` are those of who opened and who answered (None for public and unknown), `service` the
     protocol and the responder's port, `payloads` the classes of first words that were seen (net.flow.Payload).
     """
-    return _by_zone(zones, roles) or _by_service(service, payloads)
+    return next(_by_zone(zones, roles), None) or why_not_service(service, payloads)
 
 
-def _by_zone(zones: tuple[str, str], roles: tuple[Role | None, Role | None]) -> Text | None:
+def _by_zone(zones: tuple[str, str], roles: tuple[Role | None, Role | None]) -> Iterator[Text]:
     if UNKNOWN in zones:
-        return Text(ja="片側のアドレスがどのゾーンにもありません", en="one side lies in no zone")
+        yield Text(ja="片側のアドレスがどのゾーンにもありません", en="one side lies in no zone")
     if Role.MYNUMBER in roles:
-        return Text(
+        yield Text(
             ja="マイナンバー利用事務系は他の領域から分離します。特定通信なら台帳から相手・ポート・MACまで書いてください",
             en="the My Number zone is isolated; registered communication is written from its register, with peer, port and MAC",
         )
     if set(roles) == {Role.LGWAN, Role.INTERNET}:
-        return Text(
+        yield Text(
             ja="LGWAN接続系とインターネット接続系は分割します。画面転送などの無害化通信なら kind とともに書いてください",
             en="LGWAN and Internet are divided; sanitised communication, a screen transfer say, is written with its kind",
         )
     if Role.OUT_OF_SCOPE in roles:
-        return Text(ja="適用対象外のネットワークとの通信です", en="one side is out of scope")
+        yield Text(ja="適用対象外のネットワークとの通信です", en="one side is out of scope")
     if zones[0] == PUBLIC:
-        return Text(ja="インターネットから開始された通信です", en="it was opened from the Internet")
+        yield Text(ja="インターネットから開始された通信です", en="it was opened from the Internet")
     if zones[1] == PUBLIC and roles[0] is not Role.INTERNET:
-        return Text(
+        yield Text(
             ja="インターネット接続系と確かめていないゾーンから、インターネットへ直接出ています",
             en="it goes to the Internet directly, from a zone that is not known to be the Internet zone",
         )
-    return None
 
 
-def _by_service(service: tuple[int, int], payloads: Collection[int]) -> Text | None:
+def why_not_service(service: tuple[int, int], payloads: Collection[int]) -> Text | None:
+    """Give the reason that lies in the service alone; None when there is none."""
     protocol, port = service
     if protocol in _TUNNEL_PROTOCOLS or service in _TUNNEL_PORTS or Payload.SOCKS in payloads:
         return Text(

@@ -131,7 +131,7 @@ def _together(sides: list[_Side]) -> list[list[_Side]]:
 def _linked(one: _Side, other: _Side) -> bool:
     if one.device == other.device:
         return False
-    theirs = {network: interface for network, interface in other.connected()}
+    theirs = dict(other.connected())
     return any(
         network in theirs
         and (interface.vlan is None or theirs[network].vlan is None or interface.vlan == theirs[network].vlan)
@@ -165,10 +165,10 @@ def _add(draft: Draft, group: list[_Side]) -> None:
         zone.remarks.append(_DMZ)
     for side in group:
         for network, one in side.connected():
-            _segment(draft, zone, network, one.vlan, one.vrf, _connected(side, one))
+            _segment(draft, zone, network, vlan=one.vlan, vrf=one.vrf, whence=_connected(side, one))
         for route in side.routes:
             if not is_public(number_of(route.network.network_address)):
-                _segment(draft, zone, route.network, None, route.vrf, _routed(side, route))
+                _segment(draft, zone, route.network, vlan=None, vrf=route.vrf, whence=_routed(side, route))
         if side.is_way_out:
             zone.remarks.append(_way_out(side))
         public = sum(is_public(number_of(route.network.network_address)) for route in side.routes)
@@ -191,7 +191,7 @@ def _face(draft: Draft, group: list[_Side], zone: str) -> None:
 
 
 def _segment(
-    draft: Draft, zone: ZoneDraft, network: Network, vlan: int | None, vrf: str | None, whence: Text
+    draft: Draft, zone: ZoneDraft, network: Network, *, vlan: int | None, vrf: str | None, whence: Text
 ) -> None:
     for known in zone.segments:
         if known.network == network and (known.vlan == vlan or vlan is None):

@@ -15,7 +15,7 @@ from zoneguard.policy.model import Role
 from zoneguard.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -60,7 +60,9 @@ class Endpoints:
             low = address[:, 1]
             sent = (getattr(block, f"{side}_packets") > 0) & (block.tunnel == 0)
             four = sent & (address[:, 0] == 0) & (low >> np.uint64(32) == np.uint64(0xFFFF))
-            self._six.update(np.unique(vlan[sent & ~four & (address[:, 0] >> np.uint64(56) != 0xFE)]).tolist())
+            self._six.update(
+                np.unique(vlan[sent & ~four & (address[:, 0] >> np.uint64(56) != 0xFE)]).tolist()
+            )
             keys = np.stack(
                 [
                     vlan[four].astype(np.uint64) << np.uint64(32) | low[four] & np.uint64(0xFFFFFFFF),
@@ -189,7 +191,8 @@ class _Index:
     def holding(self, prefix: int) -> list[SegmentDraft]:
         long = sorted(self._long.get(prefix, ()), key=lambda one: -one.network.prefixlen)
         short = (
-            self._short.get((length, prefix >> (24 - length) << (24 - length)), ()) for length in self._lengths
+            self._short.get((length, prefix >> (24 - length) << (24 - length)), ())
+            for length in self._lengths
         )
         return [*long, *(segment for segments in short for segment in segments)]
 
@@ -231,23 +234,38 @@ def _confirm(segment: SegmentDraft, vlans: Counter[int]) -> None:
         )
 
 
-def _add_zones(draft: Draft, homes: list[Home]) -> None:
+def _grouped(homes: list[Home]) -> dict[tuple[int, int], list[Home]]:
+    """Put homes together by VLAN and router; without a VLAN ranges cannot be told to belong together."""
     groups: dict[tuple[int, int], list[Home]] = {}
+    for home in homes:
+        groups.setdefault(_key(home), []).append(home)
+    return groups
+
+
+def _lives(homes: list[Home]) -> dict[int, set[tuple[int, int]]]:
+    """Give the groups that have hosts in each /24."""
     lives: defaultdict[int, set[tuple[int, int]]] = defaultdict(set)
-    for home in homes:  # without a VLAN ranges cannot be told to belong together: each stays by itself
-        key = (home.vlan, home.router) if home.vlan else (0, home.prefix)
-        groups.setdefault(key, []).append(home)
-        lives[home.prefix].add(key)
+    for home in homes:
+        lives[home.prefix].add(_key(home))
+    return lives
+
+
+def _key(home: Home) -> tuple[int, int]:
+    return (home.vlan, home.router) if home.vlan else (0, home.prefix)
+
+
+def _add_zones(draft: Draft, homes: list[Home]) -> None:
+    lives = _lives(homes)
     claims: defaultdict[Network, list[int]] = defaultdict(list)
     for zone in draft.zones.values():
         for segment in zone.segments:
             claims[segment.network].append(segment.vlan or 0)
     left_out = 0
     # Untagged ranges come last: one that a VLAN has as well is left with the VLAN.
-    for key, members in sorted(groups.items(), key=lambda group: (group[0][0] == 0, group[0])):
+    for key, members in sorted(_grouped(homes).items(), key=lambda group: (group[0][0] == 0, group[0])):
         vlan, _ = key
         networks = []
-        for network in _ranges(members, lambda prefix, key=key: bool(lives[prefix] - {key}), claims):
+        for network in _ranges(members, lives, claims):
             rivals = claims[network]
             if not rivals or (vlan and vlan not in rivals and 0 not in rivals):
                 networks.append(network)
@@ -288,23 +306,27 @@ def _zone_of(draft: Draft, vlan: int, members: list[Home], networks: list[IPv4Ne
 
 
 def _ranges(
-    members: list[Home], is_foreign: Callable[[int], bool], taken: Mapping[Network, object]
+    members: list[Home], lives: Mapping[int, set[tuple[int, int]]], taken: Mapping[Network, object]
 ) -> Iterator[IPv4Network]:
-    """Give one covering range, not wider than WIDEST and free of everybody else's; else the /24s themselves."""
+    """Give one covering range, not wider than WIDEST and free of everybody else's; else the /24s themselves.
+
+    `lives` gives the groups that have hosts in a /24.
+    """
+    own = {_key(members[0])}
     prefixes = sorted({home.prefix for home in members})
     differing = (prefixes[0] ^ prefixes[-1]).bit_length()
     if 24 - differing >= WIDEST:
         first = prefixes[0] >> differing << differing
         one = IPv4Network((first << 8, 24 - differing))
-        if not any(map(is_foreign, range(first, first + (1 << differing)))) and not any(
-            _meets(one, other) for other in taken
-        ):
+        if all(
+            lives.get(prefix, own) == own for prefix in range(first, first + (1 << differing))
+        ) and not any(_meets(one, other) for other in taken):
             yield one
             return
-    wholes = (IPv4Network((prefix << 8, 24)) for prefix in prefixes if not is_foreign(prefix))
+    wholes = (IPv4Network((prefix << 8, 24)) for prefix in prefixes if lives[prefix] == own)
     yield from (network for network in collapse_addresses(wholes) if network not in taken)
     # The same range in several VLANs is told apart by them, each /24 by itself.
-    yield from (IPv4Network((prefix << 8, 24)) for prefix in prefixes if is_foreign(prefix))
+    yield from (IPv4Network((prefix << 8, 24)) for prefix in prefixes if lives[prefix] != own)
 
 
 def _meets(one: IPv4Network, other: Network) -> bool:
@@ -322,7 +344,12 @@ def _mask(network: Network, prefix: int) -> int:
 
 def _is_private(home: Home) -> bool:
     number = V4_FIRST | home.prefix << 8 | 1
-    return bool(home.hosts) and not is_public(number) and not is_link_scope(number) and home.prefix >> 16 not in (0, 127)
+    return (
+        bool(home.hosts)
+        and not is_public(number)
+        and not is_link_scope(number)
+        and home.prefix >> 16 not in (0, 127)
+    )
 
 
 def _seen(members: list[Home]) -> Text:

@@ -80,7 +80,9 @@ class FlowDraft:
     services: tuple[Service, ...]
     approval: ApprovalDraft | None = None
     question: Text | None = None
-    is_held: bool = False  # written as a comment: until the roles of its zones are decided nobody can approve it
+    is_held: bool = (
+        False  # written as a comment: until the roles of its zones are decided nobody can approve it
+    )
     remarks: list[Text] = field(default_factory=list)
 
 

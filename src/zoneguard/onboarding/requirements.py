@@ -5,17 +5,25 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import islice
 from ipaddress import IPv4Address, IPv6Address, summarize_address_range
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from zoneguard.errors import InputRefusedError
 from zoneguard.firewall.eras import date_of
 from zoneguard.firewall.model import Action
 from zoneguard.firewall.vendors.csv.cells import addresses_of, services_of
-from zoneguard.firewall.vendors.csv.words import Column, action_of, column_of, is_any, is_nothing, narrow, switch_of
+from zoneguard.firewall.vendors.csv.words import (
+    Column,
+    action_of,
+    column_of,
+    is_any,
+    is_nothing,
+    narrow,
+    switch_of,
+)
 from zoneguard.net.address import address_at, is_public, number_of
-from zoneguard.onboarding.dangers import why_not
+from zoneguard.onboarding.dangers import why_not_between, why_not_service
 from zoneguard.onboarding.proposal import ApprovalDraft, FlowDraft
 from zoneguard.onboarding.writing import clean, shown
 from zoneguard.policy.model import PUBLIC, FlowKind, Role, Service
@@ -33,6 +41,7 @@ if TYPE_CHECKING:
 MOST_TITLE_ROWS = 40  # before the header
 MOST_NETWORKS = 256  # of one cell
 MOST_FLOWS = 5_000
+MOST_PORTS = 1_000  # of one service; as many or more are asked about
 
 
 class Own(StrEnum):
@@ -148,7 +157,7 @@ def _header(rows: Sequence[Row]) -> Header | None:
             services = {Column.SERVICE, Column.DPORT, Column.PROTOCOL}
             if not {Column.SOURCE, Column.DESTINATION} <= {*columns} or not services & {*columns}:
                 continue
-            known = sum(map(len, columns.values())) - len(unknown)
+            known = len(columns) - len(unknown)
             if best is None or known > best[0]:
                 best = known, Header(columns, after, tuple(unknown))
     return best[1] if best else None
@@ -173,7 +182,10 @@ def _row(draft: Draft, reading: _Reading, place: str, taken: set[str]) -> None:
     action, enabled = action_of(reading.cell(Column.ACTION)), switch_of(reading.cell(Column.ENABLED))
     if action is Action.DENY or enabled is False:
         draft.refused.append(
-            Text(ja=f"{place}: 拒否または無効の行なので入れていません", en=f"{place}: denied or disabled by the list, left out")
+            Text(
+                ja=f"{place}: 拒否または無効の行なので入れていません",
+                en=f"{place}: denied or disabled by the list, left out",
+            )
         )
         return
     source, destination = reading.cell(Column.SOURCE), reading.cell(Column.DESTINATION)
@@ -181,7 +193,9 @@ def _row(draft: Draft, reading: _Reading, place: str, taken: set[str]) -> None:
     services = _services(reading)
     if origs is None or resps is None or services is None:
         why = " / ".join(one.ja for one in reading.doubts), "; ".join(one.en for one in reading.doubts)
-        draft.refused.append(Text(ja=f"{place}: 読み取れません（{why[0]}）", en=f"{place}: not understood ({why[1]})"))
+        draft.refused.append(
+            Text(ja=f"{place}: 読み取れません（{why[0]}）", en=f"{place}: not understood ({why[1]})")
+        )
         return
     by_orig, lost = _by_zone(draft, origs)
     by_resp, lost_resp = _by_zone(draft, resps)
@@ -214,7 +228,10 @@ def _row(draft: Draft, reading: _Reading, place: str, taken: set[str]) -> None:
             identity, number = f"{base}-{number}", number + 1
         taken.add(identity)
         kind = _kind(reading, draft, orig_zone, resp_zone)
-        questions = [*reading.doubts, *_questions(draft, kind, orig_zone, resp_zone, services, approval)]
+        questions = [
+            *reading.doubts,
+            *_questions(draft, kind, orig_zone, resp_zone, services=services, approval=approval),
+        ]
         draft.flows.append(
             FlowDraft(
                 id=identity,
@@ -226,7 +243,7 @@ def _row(draft: Draft, reading: _Reading, place: str, taken: set[str]) -> None:
                 services=services,
                 approval=approval,
                 question=_together(questions),
-                remarks=[Text(ja=f"{place} から", en=f"from {place}")],
+                remarks=[Text(ja=f"{place} から", en=f"from {place}"), *_cautions(services)],
             )
         )
 
@@ -242,7 +259,9 @@ def _networks(reading: _Reading, cell: str) -> list[Network] | None:
         return None
     networks = list(islice(_networks_of(read.spans), MOST_NETWORKS + 1))
     if len(networks) > MOST_NETWORKS:
-        reading.doubt(f"アドレスが {MOST_NETWORKS} 個を超えます", f"more than {MOST_NETWORKS} ranges of addresses")
+        reading.doubt(
+            f"アドレスが {MOST_NETWORKS} 個を超えます", f"more than {MOST_NETWORKS} ranges of addresses"
+        )
         return None
     return networks
 
@@ -250,9 +269,9 @@ def _networks(reading: _Reading, cell: str) -> list[Network] | None:
 def _networks_of(spans: Spans) -> Iterator[Network]:
     for first, last in spans:
         low, high = address_at(first), address_at(last)
-        if isinstance(low, IPv4Address) and isinstance(high, IPv4Address):
-            yield from summarize_address_range(low, high)
-        elif isinstance(low, IPv6Address) and isinstance(high, IPv6Address):
+        if (isinstance(low, IPv4Address) and isinstance(high, IPv4Address)) or (
+            isinstance(low, IPv6Address) and isinstance(high, IPv6Address)
+        ):
             yield from summarize_address_range(low, high)
 
 
@@ -308,7 +327,9 @@ def _read_approval(reading: _Reading) -> ApprovalDraft:
         until.strip() and not is_nothing(until) and days[1] is None
     ):
         told = clean(f"{on} {until}", 60)
-        reading.doubt(f"承認日か期限の日付が読めません: {told}", f"the day of approval or its end is not a date: {told}")
+        reading.doubt(
+            f"承認日か期限の日付が読めません: {told}", f"the day of approval or its end is not a date: {told}"
+        )
     if days[0] and days[1] and days[1] < days[0]:
         reading.doubt("期限が承認日より前です", "the approval ends before it was given")
         days = days[0], None
@@ -327,7 +348,9 @@ def _kind(reading: _Reading, draft: Draft, orig_zone: str, resp_zone: str) -> Fl
     roles = draft.role(orig_zone), draft.role(resp_zone)
     has_mynumber = Role.MYNUMBER in roles
     if found is FlowKind.TOKUTEI and not has_mynumber and Role.OTHER not in roles:
-        return FlowKind.PERMIT  # the word is used of any permitted communication; only My Number has it by law
+        return (
+            FlowKind.PERMIT
+        )  # the word is used of any permitted communication; only My Number has it by law
     return FlowKind.TOKUTEI if has_mynumber else found
 
 
@@ -336,6 +359,7 @@ def _questions(
     kind: FlowKind,
     orig_zone: str,
     resp_zone: str,
+    *,
     services: tuple[Service, ...],
     approval: ApprovalDraft,
 ) -> Iterator[Text]:
@@ -349,11 +373,26 @@ def _questions(
         yield Text(ja="ゾーンの role を先に決めてください", en="choose the roles of its zones first")
     if kind is FlowKind.SCREEN and set(roles) == {Role.LGWAN, Role.INTERNET}:
         return
-    for service in services:
-        reason = why_not((orig_zone, resp_zone), roles, (service.protocol or 0, service.ports[0]), ())
-        if reason is not None:
-            yield reason
-            return
+    reason = why_not_between((orig_zone, resp_zone), roles)
+    if reason is not None:
+        yield reason
+    if any(
+        service.protocol is None or service.ports[1] - service.ports[0] >= MOST_PORTS for service in services
+    ):
+        yield Text(
+            ja=f"ポートが {MOST_PORTS:,} 以上の範囲です。必要なものに絞ってください",
+            en=f"it opens {MOST_PORTS:,} ports or more: narrow it to what is needed",
+        )
+
+
+def _cautions(services: tuple[Service, ...]) -> list[Text]:
+    """Tell what an approved row had better be looked at for: remote control, tunnels, clear text."""
+    reasons = (
+        why_not_service((service.protocol or 0, port), ())
+        for service in services
+        for port in range(service.ports[0], min(service.ports[1], service.ports[0] + MOST_PORTS) + 1)
+    )
+    return list(dict.fromkeys(reason for reason in reasons if reason is not None))
 
 
 def _together(questions: list[Text]) -> Text | None:

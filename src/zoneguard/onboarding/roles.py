@@ -34,7 +34,10 @@ _ROLES = (
     (Role.LGWAN, re.compile(r"lgwan")),
     (Role.INTERNET, re.compile(r"インターネット|internet|(?<![a-z])dmz(?![a-z])")),
     (Role.MANAGEMENT, re.compile(r"管理系|管理用|運用管理|(?<![a-z])(?:mgmt|management)(?![a-z])")),
-    (Role.EXTERNAL, re.compile(r"住基|juki|セキュリティクラウド|sec(?:urity)?[ _-]?cloud|(?<![a-z])wan\d*(?![a-z])")),
+    (
+        Role.EXTERNAL,
+        re.compile(r"住基|juki|セキュリティクラウド|sec(?:urity)?[ _-]?cloud|(?<![a-z])wan\d*(?![a-z])"),
+    ),
     (Role.OUT_OF_SCOPE, re.compile(r"教育系|学校|来庁者|ゲスト|(?<![a-z])(?:school|guest)(?![a-z])")),
 )
 _BORDER = re.compile(r"無害化|sanit|(?<![a-z])border(?![a-z])")

@@ -191,7 +191,9 @@ class _Workbook:
 
         if "xl/styles.xml" in self.book.namelist():
             self._parse("xl/styles.xml", begin, end)
-        return {at for at, one in enumerate(styles) if one in _DAY_FORMATS or _shows_a_day(formats.get(one, ""))}
+        return {
+            at for at, one in enumerate(styles) if one in _DAY_FORMATS or _shows_a_day(formats.get(one, ""))
+        }
 
     def _sheet(self, name: str, part: str, strings: list[str], days: set[int], begin_day: date) -> Sheet:
         rows: dict[int, dict[int, str]] = {}

@@ -19,7 +19,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from zoneguard.net.address import Network
-    from zoneguard.onboarding.proposal import ApprovalDraft, DeviceDraft, Draft, FlowDraft, SegmentDraft, ZoneDraft
+    from zoneguard.onboarding.proposal import (
+        ApprovalDraft,
+        DeviceDraft,
+        Draft,
+        FlowDraft,
+        SegmentDraft,
+        ZoneDraft,
+    )
     from zoneguard.text import Lang
 
 _LIKE_ANOTHER_TYPE = re.compile(r"[-+.0-9].*|null|true|false|~|yes|no|on|off", re.IGNORECASE)
@@ -156,7 +163,9 @@ class _Writer:
 
     def device(self, device: DeviceDraft) -> Iterator[str]:
         yield from self.comments(device.remarks, "  ")
-        faces = ", ".join(f"{_scalar(clean(name))}: {_scalar(zone)}" for name, zone in device.interfaces.items())
+        faces = ", ".join(
+            f"{_scalar(clean(name))}: {_scalar(zone)}" for name, zone in device.interfaces.items()
+        )
         yield f"  {_scalar(clean(device.id))}:"
         yield f"    format: {device.format}"
         yield f"    interfaces: {{{faces}}}"
@@ -190,7 +199,9 @@ def _approval(approval: ApprovalDraft) -> str:
         "until": approval.until.isoformat() if approval.until else None,
         "reason": approval.reason,
     }
-    return ", ".join(f"{key}: {_scalar(clean(value))}" for key, value in parts.items() if value and clean(value))
+    return ", ".join(
+        f"{key}: {_scalar(clean(value))}" for key, value in parts.items() if value and clean(value)
+    )
 
 
 def _scalar(text: str) -> str:
@@ -224,7 +235,9 @@ _HEAD = (
         en="This file holds addresses and the structure of the network: handle it as non-public.",
     ),
 )
-_NAME = Text(ja="organization に団体名を書いてください", en="write the name of your organisation under organization")
+_NAME = Text(
+    ja="organization に団体名を書いてください", en="write the name of your organisation under organization"
+)
 _NAME_AND_MODEL = Text(
     ja="organization に団体名を書き、model を選んでください（alpha | alpha-prime | beta | beta-prime | custom）",
     en="write the name of your organisation under organization, and choose the model (alpha | alpha-prime | beta | "
@@ -287,7 +300,7 @@ _DEVICES = (
 )
 _SENSORS = (
     Text(
-        ja="採取点を書くと、そこから見えないものを報告が示せます: 例 core: {files: [\"core-*\"], transit: true}",
+        ja='採取点を書くと、そこから見えないものを報告が示せます: 例 core: {files: ["core-*"], transit: true}',
         en='Write where you capture, and the report can tell what cannot be seen there: core: {files: ["core-*"], '
         "transit: true}",
     ),

@@ -41,7 +41,9 @@ def owed(policy: Policy, one: str, other: str) -> Principle | None:
 def _points(policy: Policy) -> Iterator[OpenPoint]:
     top = Place(file=policy.path, line=1, column=1)
     if policy.to_decide:
-        yield OpenPoint(place=policy.to_decide_place or top, text=Text(ja=policy.to_decide, en=policy.to_decide))
+        yield OpenPoint(
+            place=policy.to_decide_place or top, text=Text(ja=policy.to_decide, en=policy.to_decide)
+        )
     for zone in policy.zones:
         if zone.to_decide:
             yield OpenPoint(
