@@ -36,7 +36,9 @@ def block(lang: str) -> str:
         for name, source in EVIDENCE.items():
             shutil.copy(ROOT / source, Path(folder, name))
         for command, code, most in COMMANDS:
-            said = [line.replace(f"{Path(folder).resolve()}/", "") for line in _run(command, lang, folder, code)]
+            said = [
+                line.replace(f"{Path(folder).resolve()}/", "") for line in _run(command, lang, folder, code)
+            ]
             rest = len(said) - most
             lines += [f"$ {command}", *said[:most], *([MORE[lang].format(n=rest)] if rest > 0 else []), ""]
     return "\n".join([*lines[:-1], "```"])

@@ -216,6 +216,24 @@ def test_what_is_no_export_is_refused_with_its_name(tmp_path):
     assert not (tmp_path / "z").exists()
 
 
+def test_a_run_by_zones_that_nobody_confirmed_is_never_clean(tmp_path):
+    file = tmp_path / "zones.yaml"
+    text = (ROOT / "zones.yaml").read_text("utf-8")
+    said = {}
+    for name, content in (
+        ("decided", text),
+        ("open", text.replace("    role: other\n", "    role: other\n    to_decide: Is it ours?\n")),
+    ):
+        file.write_text(content, "utf-8")
+        command = [sys.executable, "-c", "from zoneguard.cli.main import main; main()", "check", str(DAY)]
+        words = ["--policy", str(file), "--today", "2026-11-16", "--lang", "en"]
+        done = subprocess.run([*command, *words], capture_output=True, text=True, check=False)
+        said[name] = done.returncode, done.stderr
+    assert said["decided"] == (0, "")
+    assert said["open"][0] == 4
+    assert "still to decide: 1;" in said["open"][1]
+
+
 def test_lint_lists_what_is_to_decide_and_can_insist(tmp_path):
     file = tmp_path / "zones.yaml"
     run("init", "--from-export", FORTIGATE, "--from-capture", DAY, "--output", file)

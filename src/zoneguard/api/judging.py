@@ -245,7 +245,7 @@ def _report(
         ),
         inputs=(*(_input_read(one) for one in metered.inputs), *(_export_read(one) for one in results)),
         coverage=_coverage(policy, judged, metered.coverage, evidence, findings=findings, matrix=matrix),
-        summary=_summary(findings, metered, results, fail_on),
+        summary=_summary(policy, findings, metered, results, fail_on=fail_on),
         matrix=matrix,
         findings=findings,
     )
@@ -354,7 +354,12 @@ def _coverage(
 
 
 def _summary(
-    findings: Sequence[Finding], metered: Metered, results: Sequence[ExportRead], fail_on: Severity
+    policy: Policy,
+    findings: Sequence[Finding],
+    metered: Metered,
+    results: Sequence[ExportRead],
+    *,
+    fail_on: Severity,
 ) -> Summary:
     from zoneguard.report.model import Summary
 
@@ -364,15 +369,23 @@ def _summary(
         by_severity=Counter(finding.severity for finding in live),
         by_verdict=Counter(finding.verdict for finding in live),
         waived=len(findings) - len(live),
-        exit_code=_exit_code(live, metered, results, fail_on),
+        exit_code=_exit_code(policy, live, metered, results, fail_on=fail_on),
         fail_on=fail_on,
     )
 
 
 def _exit_code(
-    live: Sequence[Finding], metered: Metered, results: Sequence[ExportRead], fail_on: Severity
+    policy: Policy,
+    live: Sequence[Finding],
+    metered: Metered,
+    results: Sequence[ExportRead],
+    *,
+    fail_on: Severity,
 ) -> ExitCode:
-    """Decide by precedence: refused input, findings at the threshold, something not understood or not seen."""
+    """Decide by precedence: refused input, findings at the threshold, something not understood or not seen.
+
+    Zones that nobody has confirmed are a premise that may be wrong: what they show to be clean is not conclusive.
+    """
     if any(one.reading.refused for one in metered.inputs):
         return ExitCode.REFUSED
     if has_finding(live, fail_on):
@@ -380,6 +393,7 @@ def _exit_code(
     seen = metered.coverage
     if (
         is_unsure(live)
+        or any(zone.to_decide for zone in policy.zones)
         or any(one.reading.faults for one in metered.inputs)
         or (seen.packets == 0 and metered.inputs)
         or any(one.is_inconclusive for one in results)

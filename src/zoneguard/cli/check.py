@@ -16,6 +16,7 @@ from zoneguard.cli.output import refuse_unwritable, text_output
 from zoneguard.cli.progress import ProgressBar
 from zoneguard.errors import UsageError
 from zoneguard.findings.finding import SEVERITY_ORDER, Severity
+from zoneguard.report.harmless import harmless
 from zoneguard.text import Text
 
 if TYPE_CHECKING:
@@ -118,7 +119,26 @@ def check(
         )
     for form, path in targets:
         _write(report, form, path)
+    _tell_undecided(report)
     ctx.exit(int(report.summary.exit_code))
+
+
+def _tell_undecided(report: Report) -> None:
+    """Say on standard error that the policy itself is not decided yet, which leaves a clean run inconclusive."""
+    from zoneguard.errors import InputRefusedError
+    from zoneguard.policy.load import load_policy
+    from zoneguard.policy.undecided import open_points
+
+    try:
+        count = len(open_points(load_policy(Path(report.policy.path))))
+    except InputRefusedError:  # replaced since it was judged: the report tells of the one that was
+        return
+    if count:
+        told = Text(
+            ja=f"{report.policy.path}: まだ決めていないことが{count}件あります。`zoneguard policy lint` で確かめてください。",
+            en=f"{report.policy.path}: still to decide: {count}; see `zoneguard policy lint`.",
+        )
+        click.echo(harmless(told.in_(report.lang)), err=True)
 
 
 def report_targets(formats: tuple[str, ...], output: Path | None) -> list[tuple[str, Path | None]]:

@@ -41,6 +41,8 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 def refuse_unwritable(path: Path) -> None:
     """Refuse a place for results before the work, not after it."""
+    if _is_stream(path):
+        return
     try:
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
@@ -86,8 +88,17 @@ def text_output(path: Path | None) -> Iterator[TextIO]:
     if path is None:
         yield sys.stdout
         return
+    if _is_stream(path):
+        with path.open("w", encoding="utf-8", newline="") as file:
+            yield file
+        return
     with whole_file(path) as draft, draft.open("w", encoding="utf-8", newline="") as file:
         yield file
+
+
+def _is_stream(path: Path) -> bool:
+    """Tell a device or a pipe, which is written to: a file put in its place would destroy it (/dev/null, as root)."""
+    return path.exists() and not path.is_file() and not path.is_dir()
 
 
 def _cannot_write(path: Path, error: OSError) -> MachineLacksError:
