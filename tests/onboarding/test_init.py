@@ -242,3 +242,24 @@ def test_lint_lists_what_is_to_decide_and_can_insist(tmp_path):
     assert "still to decide: 18" in run("lint", file).output
     assert run("lint", "--decided", file).exit_code == 4
     assert run("lint", "--decided", ROOT / "zones.yaml").exit_code == 0
+
+
+def test_a_route_to_what_is_connected_elsewhere_is_no_claim(tmp_path):
+    export = tmp_path / "fw.conf"
+    text = FORTIGATE.read_text("utf-8")
+    back = '    edit 3\n        set dst 192.168.10.0 255.255.255.192\n        set device "port1"\n    next\nend\n'
+    assert text.endswith("    next\nend\n")
+    export.write_text(text.removesuffix("end\n") + back, "utf-8")
+    told = zones(proposed(exports=[export])[1])
+    assert "192.168.10.0/26" in told["internet"][1]
+    assert "192.168.10.0/26" not in told["lgwan"][1]
+
+
+def test_an_interface_whose_name_tells_nothing_joins_the_zone_it_shares_a_network_with(tmp_path):
+    router = tmp_path / "rtx.txt"
+    router.write_text(
+        "# RTX1220 Rev.15.04.04\nip lan1 address 172.16.10.253/24\nip lan2 address 10.9.0.1/24\n", "utf-8"
+    )
+    told = zones(proposed(exports=[FORTIGATE, router])[1])
+    assert told["lan2"] == (Role.OTHER, {"10.9.0.0/24": None})
+    assert "lan1" not in told

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from ipaddress import ip_address
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoneguard.net.address import is_link_scope, is_public, number_of
@@ -50,7 +51,7 @@ def propose_zones(draft: Draft, results: Sequence[ParseResult]) -> None:
     for result in results:
         for ruleset in result.rulesets:
             if ruleset.device in draft.devices:
-                draft.remarks.append(_twice(ruleset.device, result.file))
+                draft.remarks.append(_twice(ruleset.device, Path(result.file).name))
                 continue
             device = DeviceDraft(id=ruleset.device[:200], format=ruleset.format, question=_CHECK_INTERFACES)
             draft.devices[device.id] = device
@@ -111,21 +112,26 @@ def _side_of(route: Route, sides: dict[str, _Side]) -> _Side | None:
 
 
 def _together(sides: list[_Side]) -> list[list[_Side]]:
-    """Put sides together that are one zone: the same known role, or one network between two devices."""
+    """Put sides together that are one zone: the same known role, or one network between two devices.
+
+    A side whose names tell nothing joins the zone that it shares a network with, when there is only one.
+    """
     groups: list[list[_Side]] = []
-    for side in sides:
-        roles = _roles([side])
-        for group in groups:
-            known = _roles(group)
-            if roles == known and len(roles) == 1 and next(iter(roles)) in IDS:
-                group.append(side)
-                break
-            if (not roles or not known or roles == known) and any(_linked(side, other) for other in group):
-                group.append(side)
-                break
+    told = {id(side): _roles([side]) for side in sides}
+    for side in sorted(sides, key=lambda side: not told[id(side)]):
+        roles = told[id(side)]
+        if roles:
+            alike = [
+                one for one in groups if told[id(one[0])] == roles and len(roles) == 1 and {*roles} & {*IDS}
+            ]
+        else:
+            alike = [one for one in groups if any(_linked(side, other) for other in one)]
+        if len(alike) == 1:
+            alike[0].append(side)
         else:
             groups.append([side])
-    return groups
+    order = {id(side): at for at, side in enumerate(sides)}
+    return sorted(groups, key=lambda group: min(order[id(side)] for side in group))
 
 
 def _linked(one: _Side, other: _Side) -> bool:
@@ -165,10 +171,26 @@ def _add(draft: Draft, group: list[_Side]) -> None:
         zone.remarks.append(_DMZ)
     for side in group:
         for network, one in side.connected():
-            _segment(draft, zone, network, vlan=one.vlan, vrf=one.vrf, whence=_connected(side, one))
+            _segment(
+                draft,
+                zone,
+                network,
+                vlan=one.vlan,
+                vrf=one.vrf,
+                is_routed=False,
+                whence=_connected(side, one),
+            )
         for route in side.routes:
             if not is_public(number_of(route.network.network_address)):
-                _segment(draft, zone, route.network, vlan=None, vrf=route.vrf, whence=_routed(side, route))
+                _segment(
+                    draft,
+                    zone,
+                    route.network,
+                    vlan=None,
+                    vrf=route.vrf,
+                    is_routed=True,
+                    whence=_routed(side, route),
+                )
         if side.is_way_out:
             zone.remarks.append(_way_out(side))
         public = sum(is_public(number_of(route.network.network_address)) for route in side.routes)
@@ -191,13 +213,22 @@ def _face(draft: Draft, group: list[_Side], zone: str) -> None:
 
 
 def _segment(
-    draft: Draft, zone: ZoneDraft, network: Network, *, vlan: int | None, vrf: str | None, whence: Text
+    draft: Draft,
+    zone: ZoneDraft,
+    network: Network,
+    *,
+    vlan: int | None,
+    vrf: str | None,
+    is_routed: bool,
+    whence: Text,
 ) -> None:
     for known in zone.segments:
         if known.network == network and (known.vlan == vlan or vlan is None):
             return
     if sum(len(one.segments) for one in draft.zones.values()) < MOST_SEGMENTS:
-        zone.segments.append(SegmentDraft(network=network, vlan=vlan, vrf=vrf, remarks=[whence]))
+        zone.segments.append(
+            SegmentDraft(network=network, vlan=vlan, vrf=vrf, is_routed=is_routed, remarks=[whence])
+        )
     else:
         text = Text(
             ja=f"セグメントが {MOST_SEGMENTS:,} を超えたため、残りは書いていません。アドレス管理表から補ってください",
@@ -210,19 +241,21 @@ def _segment(
 def _resolve_rival_claims(draft: Draft) -> None:
     """Leave a range that two zones claim with the first, connected before routed; tell the other as a comment."""
     owners: dict[Network, list[tuple[ZoneDraft, SegmentDraft]]] = {}
-    for zone in draft.zones.values():
-        for segment in list(zone.segments):
-            rivals = [
-                (other, theirs)
-                for other, theirs in owners.get(segment.network, [])
-                if other is not zone and not _told_apart(segment, theirs)
-            ]
-            if rivals:
-                zone.segments.remove(segment)
-                zone.remarks.append(_rival(segment, rivals[0][0].id))
-                rivals[0][0].remarks.append(_rival(segment, zone.id))
-            else:
-                owners.setdefault(segment.network, []).append((zone, segment))
+    claims = [(zone, segment) for zone in draft.zones.values() for segment in zone.segments]
+    for zone, segment in sorted(claims, key=lambda claim: claim[1].is_routed):
+        rivals = [
+            (other, theirs)
+            for other, theirs in owners.get(segment.network, [])
+            if other is not zone and not _told_apart(segment, theirs)
+        ]
+        if not rivals:
+            owners.setdefault(segment.network, []).append((zone, segment))
+            continue
+        zone.segments = [one for one in zone.segments if one is not segment]
+        other, theirs = rivals[0]
+        if segment.is_routed == theirs.is_routed:  # a route to what is connected elsewhere is no rival claim
+            zone.remarks.append(_rival(segment, other.id))
+            other.remarks.append(_rival(segment, zone.id))
 
 
 def _told_apart(one: SegmentDraft, other: SegmentDraft) -> bool:

@@ -25,6 +25,7 @@ class SegmentDraft:
     vlan: int | None = None
     vrf: str | None = None
     purpose: str = ""
+    is_routed: bool = False  # known by a route only, and not by an interface in it
     remarks: list[Text] = field(default_factory=list)
 
 
