@@ -19,11 +19,12 @@ from zoneguard.onboarding.writing import shown
 from zoneguard.policy.model import PUBLIC, Role, Service
 from zoneguard.policy.services import format_service
 from zoneguard.policy.verdict import DECISIONS, Decision
-from zoneguard.policy.zoning import LINK_SCOPE
 from zoneguard.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from numpy.typing import NDArray
 
     from zoneguard.net.address import Network
     from zoneguard.net.flow import FlowTable
@@ -71,6 +72,7 @@ class Conversations:
 
     def __init__(self, policy: Policy, zoning: Zoning, decider: Decider) -> None:
         self._policy = policy
+        self._zoning = zoning
         self._names = zoning.names
         self._decider = decider
         self._seen: dict[tuple[int, int, int, int, int], _Seen] = {}
@@ -82,12 +84,9 @@ class Conversations:
         """Take a block of flows."""
         decided = self._decider.decide(block)
         table = decided.table
-        link = self._names.index(LINK_SCOPE)
-        crosses = (
-            (decided.orig_zone != decided.resp_zone)
-            & (decided.orig_zone != link)
-            & (decided.resp_zone != link)
-        )
+        # Multicast and link-local ends have the zone of the wire they were seen on, and no address in it.
+        local = self._is_link_scope(table, "orig") | self._is_link_scope(table, "resp")
+        crosses = (decided.orig_zone != decided.resp_zone) & ~local
         answered = table.state >= State.ESTABLISHED
         tried = np.stack([decided.orig_zone, decided.resp_zone], axis=1)[crosses & ~answered]
         pairs, counts = np.unique(tried, axis=0, return_counts=True)
@@ -115,6 +114,12 @@ class Conversations:
                 self.beyond += 1
                 continue
             _count(seen, table, at, resp if is_public else None)
+
+    def _is_link_scope(self, table: FlowTable, side: str) -> NDArray[np.bool_]:
+        address, vlan = getattr(table, f"{side}_address"), getattr(table, f"{side}_vlan")
+        zone = self._zoning.zones_of(address[:, 0], address[:, 1], vlan, table.sensor)
+        marked: NDArray[np.bool_] = zone == self._zoning.link_scope
+        return marked
 
     def propose(self, draft: Draft) -> None:
         """Add what was seen to a draft: remarks to listed flows, proposals, and what is not proposed."""
