@@ -192,17 +192,17 @@ def init(
     output: Path,
 ) -> None:
     """Write a first policy: a template, or a proposal from evidence."""
+    if not (model or exports or captures or sheet):
+        raise UsageError(
+            Text(
+                ja="--model、--from-export、--from-capture、--from-sheet のどれかを指定してください。",
+                en="Give one of --model, --from-export, --from-capture and --from-sheet.",
+            )
+        )
     if output.exists():
         raise _exists(output)
     lang = _lang(ctx)
-    if not (exports or captures or sheet):
-        if model is None:
-            raise UsageError(
-                Text(
-                    ja="--model、--from-export、--from-capture、--from-sheet のどれかを指定してください。",
-                    en="Give one of --model, --from-export, --from-capture and --from-sheet.",
-                )
-            )
+    if model and not (exports or captures or sheet):
         from zoneguard.policy.presets import preset
 
         text = preset(model)
