@@ -175,6 +175,10 @@ bench-live: setup oracle-programs test-programs  ## As root: live capture beside
 docs: setup  ## Generate the pages that are made from the code (rules)
 	$(BIN)/python docs/generate.py
 
+.PHONY: quickstart
+quickstart: setup  ## Put the real output of the first commands into both quickstarts
+	$(BIN)/python docs/fill_quickstart.py
+
 .PHONY: readme
 readme: setup  ## Put the real output of the demo into both READMEs
 	$(BIN)/python docs/fill_readme.py

@@ -37,6 +37,7 @@ ASKED = {
     "explain": ["before", "--src", "172.16.20.5", "--dst", "192.168.20.7", "--dport", "445", "--policy", "zones.yaml"],
     "flows": ["before/s2-day.pcap", "--policy", "zones.yaml", "--jobs", "1"],
     "policy graph": ["zones.yaml"],
+    "policy init": ["--from-export", "before", "--from-capture", "before"],
     "policy lint": ["zones.yaml"],
     "policy show": ["zones.yaml"],
     "report render": ["run.json"],
@@ -44,7 +45,7 @@ ASKED = {
 TABLE = ["explain", "before", "--packets", "packets.csv", "--policy", "zones.yaml"]
 # They read neither, or are asked below.
 OTHERS = {
-    "policy init", "policy schema", "rules clauses", "rules explain", "rules list", "sensor config example",
+    "policy schema", "rules clauses", "rules explain", "rules list", "sensor config example",
     "sensor config lint", "sensor config schema", "sensor once", "sensor run", "sensor status", "warmup",
 }  # fmt: skip
 CODES = {*map(int, ExitCode)} - {ExitCode.USAGE, ExitCode.REFUSED}
@@ -100,6 +101,8 @@ def test_no_command_shows_a_payload_or_a_secret(name, lang, here, capfdbinary, t
             words += ["--format", form, "--output", str(target)]
         elif form:
             words += ["--format", form]
+        elif name == "policy init":
+            words += ["--output", str(target)]
         assert main.run(words) in CODES, words
         told = b"".join(capfdbinary.readouterr())
         shown = [*_inside(told), *(_decoded(target) if target.exists() else ())]

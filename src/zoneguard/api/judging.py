@@ -277,6 +277,7 @@ def _report(
     earlier: Earlier | None,
     generated: int,
 ) -> Report:
+    from zoneguard.policy.undecided import open_points
     from zoneguard.report.model import PolicyRead, Report, Tool, ZoneRead
 
     matrix = _matrix(policy, judged)
@@ -298,10 +299,11 @@ def _report(
                 ZoneRead(id=zone.id, role=policy.role(zone.id) or zone.role, name=zone.name)
                 for zone in policy.zones
             ),
+            to_decide=len(open_points(policy)),
         ),
         inputs=(*(_input_read(one) for one in metered.inputs), *(_export_read(one) for one in results)),
         coverage=_coverage(policy, judged, metered.coverage, evidence, findings=findings, matrix=matrix),
-        summary=_summary(findings, metered, results, fail_on=fail_on, fail_on_new=fail_on_new),
+        summary=_summary(policy, findings, metered, results, fail_on=fail_on, fail_on_new=fail_on_new),
         matrix=matrix,
         findings=findings,
         gateways=gateways,
@@ -417,6 +419,7 @@ def _coverage(
 
 
 def _summary(
+    policy: Policy,
     findings: Sequence[Finding],
     metered: Metered,
     results: Sequence[ExportRead],
@@ -432,13 +435,14 @@ def _summary(
         by_severity=Counter(finding.severity for finding in live),
         by_verdict=Counter(finding.verdict for finding in live),
         waived=len(findings) - len(live),
-        exit_code=_exit_code(live, metered, results, fail_on=fail_on, fail_on_new=fail_on_new),
+        exit_code=_exit_code(policy, live, metered, results, fail_on=fail_on, fail_on_new=fail_on_new),
         fail_on=fail_on,
         fail_on_new=fail_on_new,
     )
 
 
 def _exit_code(
+    policy: Policy,
     live: Sequence[Finding],
     metered: Metered,
     results: Sequence[ExportRead],
@@ -446,7 +450,10 @@ def _exit_code(
     fail_on: Severity,
     fail_on_new: bool,
 ) -> ExitCode:
-    """Decide by precedence: refused input, findings at the threshold, something not understood or not seen."""
+    """Decide by precedence: refused input, findings at the threshold, something not understood or not seen.
+
+    Zones that nobody has confirmed are a premise that may be wrong: what they show to be clean is not conclusive.
+    """
     if any(one.reading.refused for one in metered.inputs):
         return ExitCode.REFUSED
     if any(fails(one, fail_on, only_new=fail_on_new) for one in live):
@@ -454,6 +461,7 @@ def _exit_code(
     seen = metered.coverage
     if (
         is_unsure(live)
+        or any(zone.to_decide for zone in policy.zones)
         or any(one.reading.faults for one in metered.inputs)
         or (seen.packets == 0 and metered.inputs)
         or any(one.is_inconclusive for one in results)

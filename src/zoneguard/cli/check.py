@@ -18,12 +18,13 @@ from zoneguard.cli.progress import ProgressBar
 from zoneguard.errors import UsageError
 from zoneguard.findings.finding import SEVERITY_ORDER, Severity
 from zoneguard.report.forms import FORMS
+from zoneguard.report.harmless import harmless
 from zoneguard.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from zoneguard.report.model import Report
+    from zoneguard.report.model import PolicyRead, Report
 
 FORMATS = tuple(FORMS)
 
@@ -156,7 +157,17 @@ def check(
         )
     for form, path in targets:
         write_report(report, form, path)
+    if report.policy.to_decide:
+        click.echo(harmless(_undecided(report.policy).in_(lang)), err=True)
     ctx.exit(int(report.summary.exit_code))
+
+
+def _undecided(policy: PolicyRead) -> Text:
+    """Say that the policy itself is not decided yet, which leaves a clean run inconclusive."""
+    return Text(
+        ja=f"{policy.path}: まだ決めていないことが{policy.to_decide:,}件あります。`zoneguard policy lint` で確かめてください。",
+        en=f"{policy.path}: still to decide: {policy.to_decide:,}; see `zoneguard policy lint`.",
+    )
 
 
 def report_targets(

@@ -84,6 +84,7 @@ def _policy(policy: PolicyRead) -> Json:
         "model": policy.model,
         "timezone": policy.timezone,
         **({"zones": [_zone(one) for one in policy.zones]} if policy.zones else {}),
+        **({"to_decide": policy.to_decide} if policy.to_decide else {}),
     }
 
 

@@ -49,6 +49,7 @@ class PolicyRead:
     model: str
     timezone: str
     zones: tuple[ZoneRead, ...] = ()
+    to_decide: int = 0  # points that people still have to decide (`zoneguard policy lint` names them)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
