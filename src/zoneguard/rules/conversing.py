@@ -21,16 +21,13 @@ from zoneguard.rules.grouping import (
     EXAMPLE,
     FIRST,
     KEYS,
-    ORIG_WILD,
-    RESP_WILD,
-    SERVICE_WILD,
     SUMS,
     Columns,
-    Members,
     collapse,
     gather,
     line_of,
 )
+from zoneguard.rules.members import ORIG_WILD, RESP_WILD, SERVICE_WILD, Count, Members
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -56,6 +53,7 @@ _TELLING_PORTS = (
 )
 _SETTLE_AT = 65_536  # pending rows before they are gathered
 _MOST_UNKNOWN = 100_000  # unknown addresses that are counted one by one
+_ONE = Count(1, more=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -289,11 +287,11 @@ class Judge:
         whole = zip(lines[order].tolist(), *(columns[name][order].tolist() for name in names), strict=True)
         for line, *values in whole:
             row = dict(zip(names, values, strict=True))
-            number = {wild: counts[wild].get(line, 1) if row["wild"] & wild else 1 for wild in counts}
+            number = {wild: counts[wild].get(line, _ONE) if row["wild"] & wild else _ONE for wild in counts}
             yield self._conversation(row, number)
 
-    def _conversation(self, row: dict[str, Any], number: dict[int, int]) -> Conversation:
-        many_services = number[SERVICE_WILD] > 1
+    def _conversation(self, row: dict[str, Any], number: dict[int, Count]) -> Conversation:
+        many_services = number[SERVICE_WILD].number > 1
         protocol = row["first_protocol"]
         port = 0 if many_services else row["first_port"]
         service = (
@@ -305,7 +303,7 @@ class Judge:
             orig=End(
                 zone=self._zoning.names[row["orig_zone"]],
                 address=_address(row, "orig", number[ORIG_WILD]),
-                mac=row["orig_mac"] if number[ORIG_WILD] > 1 else row["first_orig_mac"],
+                mac=row["orig_mac"] if number[ORIG_WILD].number > 1 else row["first_orig_mac"],
                 next_hop=row["first_next_hop"],
                 vlan=row["first_vlan"],
             ),
@@ -337,8 +335,8 @@ class Judge:
             tunnel=self._tunnel_seen(row["tunnel"]),
             routed_by=row["routed_by"],
             sensor=self._sensors[row["sensor"]] if row["sensor"] < len(self._sensors) else "",
-            peers=max(number[ORIG_WILD], number[RESP_WILD]),
-            services=number[SERVICE_WILD],
+            peers=max(number[ORIG_WILD].number, number[RESP_WILD].number),
+            services=number[SERVICE_WILD].number,
         )
 
     def _tunnel_seen(self, identity: int) -> TunnelSeen | None:
@@ -392,9 +390,9 @@ def _columns_of(decided: Decided, rows: NDArray[np.intp]) -> Columns:
     return columns
 
 
-def _address(row: dict[str, Any], side: str, number: int) -> str:
-    if number > 1:
-        return f"{number:,} addresses"
+def _address(row: dict[str, Any], side: str, count: Count) -> str:
+    if count.number > 1:
+        return f"{count} addresses"
     return address_text((row[f"first_{side}_high"], row[f"first_{side}_low"]))
 
 
