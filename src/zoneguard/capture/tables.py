@@ -15,6 +15,7 @@ from zoneguard.capture.seen import COUNTERS, Claims, Window, covered, keep_tunne
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from typing import BinaryIO
 
     import numpy as np
     from numpy.typing import NDArray
@@ -188,42 +189,51 @@ class Meter:
             held = (block[:, layout.R_A_PACKETS] > 0) | (block[:, layout.R_B_PACKETS] > 0)
             yield block[held | (block[:, layout.R_COPIES] > 0)]
 
-    def checkpoint(self) -> bytes:
-        """Give the whole state, to go on from in another process; what is finished is handed on before.
+    def checkpoint(self, out: BinaryIO) -> None:
+        """Write the whole state, to go on from in another process; what is finished is handed on before.
 
         With it that process says of the rest of the traffic what this one would have said. 1 MB, and 192 octets
-        a live flow. Not for a meter that has spilled to the disk.
+        a live flow, which are written block by block. Not for a meter that has spilled to the disk. Raises OSError.
         """
         from zoneguard.capture import checkpoint
 
         self.drain_done()
         self.claims.drain(self.t)
-        return checkpoint.freeze(self)
+        checkpoint.freeze(self, out)
 
-    def restore(self, state: bytes) -> None:
-        """Take up, in a meter that has seen nothing, what `checkpoint` gave.
+    def restore(self, source: BinaryIO) -> None:
+        """Take up, in a meter that has seen nothing, what `checkpoint` wrote, from here to the end.
 
         Timeouts, bounds and overlap domains are this meter's own. Raises InputRefusedError, and is as it was,
         when the state is damaged or of another version.
         """
+        import numpy as np
+
         from zoneguard.capture import checkpoint
 
-        found = checkpoint.thaw(state)
-        checkpoint.fill(self, found)
-        rows = found["rows"]
-        while self.rows_now < min(len(rows) + layout.MOST_NEW, self._bound()):
+        state = checkpoint.thaw(source)
+        checkpoint.fill(self, state)
+        while self.rows_now < min(state.rows + layout.MOST_NEW, self._bound()):
             self._grow()
-        room = self.rows_now - layout.MOST_NEW
-        if len(rows) > room:  # the bound is lower than it was
-            rows = rows[rows[:, layout.R_LAST].argsort(kind="stable")]
-            self.emit(rows[: len(rows) - room])
-            self.t.scalars[layout.N_EVICTED] += len(rows) - room
-            self.t.scalars[layout.N_FORGOTTEN] += len(rows) - room
-            rows = rows[len(rows) - room :]
-        records.fill(self.t.rows, rows)
-        self.t.scalars[layout.Z_ROWS] = len(rows)
+        room, held = self.rows_now - layout.MOST_NEW, 0
+        blocks = state.blocks()
+        if state.rows > room:  # the bound is lower than it was
+            blocks = iter([self._latest(np.concatenate(list(blocks)), room)])
+        for rows in blocks:
+            records.fill(self.t.rows, rows, first=held)
+            held += len(rows)
+        self.t.scalars[layout.Z_ROWS] = held
         self._clear_slots(len(self.t.slots))
         self.kernel.index_rows(self.t)
+
+    def _latest(self, rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+        """Give the rows that were heard of last, and hand on the others."""
+        rows = rows[rows[:, layout.R_LAST].argsort(kind="stable")]
+        over = len(rows) - most
+        self.emit(rows[:over])
+        self.t.scalars[layout.N_EVICTED] += over
+        self.t.scalars[layout.N_FORGOTTEN] += over
+        return rows[over:]
 
     @property
     def evicted(self) -> int:
@@ -263,6 +273,20 @@ class Meter:
     def all_claims(self) -> list[Claim]:
         """Give who claimed what, in the order of first sight."""
         return self.claims.all()
+
+    def files_in_use(self) -> set[int]:
+        """Give the numbers of the files that a flow, a fragment that waits or a claim is of, and the latest."""
+        self.drain_done()
+        used = {int(self.t.scalars[layout.Z_FILE])}
+        for table, column in (
+            (self.live_rows(), layout.R_FRAME),
+            (records.words(self.t.waiting, layout.FRAGMENTS), layout.PACKET_SHAPE.index("frame")),
+        ):
+            for first in range(0, len(table), BLOCK):
+                frames = table[first : first + BLOCK, column]
+                used.update((frames[frames > 0] >> 40).tolist())
+        used.update(claim.file for claim in self.claims.all())
+        return used
 
     def tunnels(self) -> list[TunnelEnds]:
         """Give the tunnels that were opened."""

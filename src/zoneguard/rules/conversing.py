@@ -72,7 +72,8 @@ class Judge:
     """Takes flows block by block, keeps what a rule may ask for.
 
     `files` and `sensors` are the names that the numbers in flow tables stand for; sensor 0 is "".
-    Memory grows with the conversations that are told one by one, never with flows.
+    Memory is bounded by what is told one by one (grouping.MOST_IN_ALL) and remembered to be counted once
+    (members.MOST_MEMBERS); it never grows with flows.
     """
 
     def __init__(
@@ -115,6 +116,10 @@ class Judge:
             if self._pending_rows > _SETTLE_AT:
                 self._settle()
         return decided
+
+    def files_in_use(self) -> set[int]:
+        """Give the numbers of the files that conversations are found in."""
+        return {number for columns in self._pending for number in np.unique(columns["file"]).tolist()}
 
     def fork(self) -> Judge:
         """Give a judge that knows the same and may be told what is not final yet, without this one learning of it."""

@@ -50,6 +50,8 @@ class Folders:
             )
         seen = look(listed, self._known, before, mono=mono, settle=folder.settle)
         self._looks[folder.path] = seen
+        # A file that is listed no more is not asked for any more; should it come back, the store knows it.
+        self._known -= {last.file for last in before.seen.values()} - set(listed)
         return seen.ready, seen.told
 
     def are_read(self, folders: tuple[Folder, ...]) -> bool:

@@ -18,9 +18,11 @@ from zoneguard.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from typing import BinaryIO
 
     from zoneguard.capture.live import Ring
     from zoneguard.net.flow import CaptureCoverage, Claim, FlowTable, TunnelEnds
+    from zoneguard.sensor.captures import Names
     from zoneguard.sensor.config import Config, Interface
     from zoneguard.sensor.folder import File
 
@@ -32,11 +34,11 @@ MOST_IN_A_TURN = 8  # rings' worth of packets that are metered before anything e
 class Hearing:
     """The meter of a sensor and its sources; flows that end go to `emit`.
 
-    `files` is the list of names that flow tables number; it grows by one name an interface or file.
+    `files` are the names that flow tables number; each interface and each file adds one.
     """
 
     def __init__(
-        self, config: Config, domains: Sequence[int], *, emit: Callable[[FlowTable], None], files: list[str]
+        self, config: Config, domains: Sequence[int], *, emit: Callable[[FlowTable], None], files: Names
     ) -> None:
         self.meter = Meter(
             compiled=True,
@@ -71,8 +73,7 @@ class Hearing:
         self._sensor_of[interface.name] = sensor
         self._told[interface.name] = 0
         if interface.name not in self._number_of:
-            self._number_of[interface.name] = len(self._files)
-            self._files.append(interface.name)
+            self._number_of[interface.name] = self._files.add(interface.name)
 
     def close(self, interface: str) -> None:
         """Close a ring, open or not; what it still holds is metered."""
@@ -166,8 +167,7 @@ class Hearing:
                 ),
                 None,
             )
-        number = len(self._files)
-        self._files.append(file.path)
+        number = self._files.add(file.path)
         with source.raw:
             reading = self.meter.read(
                 source, file=number, sensor=sensor, progress=lambda octets, packets: alive()
@@ -206,6 +206,10 @@ class Hearing:
         """Give who claimed which address so far."""
         return self.meter.all_claims()
 
+    def files_in_use(self) -> set[int]:
+        """Give the numbers of the names that interfaces, live flows, waiting fragments and claims go by."""
+        return self.meter.files_in_use() | set(self._number_of.values())
+
     def begin_counting(self) -> None:
         """Forget claims and counters: they belong to a judgement that has ended."""
         self.meter.window()
@@ -235,13 +239,13 @@ class Hearing:
         for vlan, domain in enumerate(domains):
             self.meter.t.domains[vlan] = domain
 
-    def checkpoint(self) -> bytes:
-        """Give the state of the meter, to go on from in another process."""
-        return self.meter.checkpoint()
+    def checkpoint(self, out: BinaryIO) -> None:
+        """Write the state of the meter, to go on from in another process. Raises OSError."""
+        self.meter.checkpoint(out)
 
-    def restore(self, state: bytes) -> None:
+    def restore(self, source: BinaryIO) -> None:
         """Take up the state that an earlier process left. Raises InputRefusedError."""
-        self.meter.restore(state)
+        self.meter.restore(source)
 
 
 def _timeouts(config: Config) -> Timeouts:
