@@ -11,7 +11,15 @@ from zoneguard.capture.faults import bad_record, cut_off
 from zoneguard.capture.framing import begin, other_block
 from zoneguard.capture.layout import Tables
 from zoneguard.capture.reading import CHUNK, Reading, Walk, fill
-from zoneguard.capture.seen import COUNTERS, Claims, Window, covered, keep_tunnels, opened_tunnels
+from zoneguard.capture.seen import (
+    COUNTERS,
+    MOST_CLAIMS,
+    Claims,
+    Window,
+    covered,
+    keep_tunnels,
+    opened_tunnels,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -20,6 +28,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from zoneguard.capture.checkpoint import State
     from zoneguard.capture.expiry import Timeouts
     from zoneguard.capture.pages import Pages
     from zoneguard.capture.source import Source
@@ -53,6 +62,7 @@ class Meter:
         idle_other: int = layout.IDLE_OTHER,
         active: int = 0,
         timeouts: Timeouts | None = None,
+        most_claims: int = MOST_CLAIMS,
     ) -> None:
         self.compiled = compiled
         self.kernel = kernels.load(compiled=compiled)
@@ -62,7 +72,7 @@ class Meter:
         self.most_rows = max(most_rows, expiry.LEAST_ROWS) if timeouts is not None else most_rows
         self.dropped = 0
         self.spills = 0
-        self.claims = Claims()
+        self.claims = Claims(most_claims)
         self.rows_now = FIRST_ROWS
         self.pages: Pages | None = None  # of the rows, when their number is bounded
         self.t = self._new_tables(domains)
@@ -171,7 +181,7 @@ class Meter:
         """
         self.claims.drain(self.t)
         seen = Window(claims=self.all_claims(), tunnels=self.tunnels(), coverage=self.coverage())
-        self.claims, self.dropped = Claims(), 0
+        self.claims, self.dropped = Claims(self.claims.most), 0
         for counter in COUNTERS:
             self.t.scalars[counter] = 0
         keep_tunnels(self.t, set(self.live_rows()[:, layout.R_TUNNEL].tolist()))
@@ -207,8 +217,6 @@ class Meter:
         Timeouts, bounds and overlap domains are this meter's own. Raises InputRefusedError, and is as it was,
         when the state is damaged or of another version.
         """
-        import numpy as np
-
         from zoneguard.capture import checkpoint
 
         state = checkpoint.thaw(source)
@@ -216,24 +224,29 @@ class Meter:
         while self.rows_now < min(state.rows + layout.MOST_NEW, self._bound()):
             self._grow()
         room, held = self.rows_now - layout.MOST_NEW, 0
-        blocks = state.blocks()
-        if state.rows > room:  # the bound is lower than it was
-            blocks = iter([self._latest(np.concatenate(list(blocks)), room)])
-        for rows in blocks:
+        for rows in state.blocks() if state.rows <= room else self._latest(state, room):
             records.fill(self.t.rows, rows, first=held)
             held += len(rows)
         self.t.scalars[layout.Z_ROWS] = held
         self._clear_slots(len(self.t.slots))
         self.kernel.index_rows(self.t)
 
-    def _latest(self, rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:
-        """Give the rows that were heard of last, and hand on the others."""
-        rows = rows[rows[:, layout.R_LAST].argsort(kind="stable")]
-        over = len(rows) - most
-        self.emit(rows[:over])
+    def _latest(self, state: State, most: int) -> Iterator[NDArray[np.int64]]:
+        """Yield the rows that were heard of last, and hand on the others: the bound is lower than it was."""
+        import numpy as np
+
+        over = state.rows - most
+        last = np.concatenate([rows[:, layout.R_LAST] for rows in state.blocks()])
+        goes = np.zeros(state.rows, np.bool_)
+        goes[last.argsort(kind="stable")[:over]] = True
+        first = 0
+        for rows in state.blocks():
+            some = goes[first : first + len(rows)]
+            first += len(rows)
+            self.emit(rows[some])
+            yield rows[~some]
         self.t.scalars[layout.N_EVICTED] += over
         self.t.scalars[layout.N_FORGOTTEN] += over
-        return rows[over:]
 
     @property
     def evicted(self) -> int:

@@ -51,7 +51,7 @@ _TELLING_PORTS = (
     *(21, 22, 23, 53, 67, 68, 69, 88, 123, 135, 139, 161, 162, 389, 445, 514, 520, 547, 623, 636, 853),
     *(1080, 1985, 3128, 3268, 3269, 5985, 5986, 8080),
 )
-_SETTLE_AT = 65_536  # pending rows before they are gathered
+_SETTLE_AT = 32_768  # pending rows before they are gathered
 _MOST_UNKNOWN = 100_000  # unknown addresses that are counted one by one
 _ONE = Count(1, more=False)
 

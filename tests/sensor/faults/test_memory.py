@@ -23,7 +23,7 @@ FIRST = 3  # minutes until the table of flows holds as many as it will
 @pytest.fixture
 def daemon(tmp_path):
     idle = {"idle_tcp": "1m", "idle_other": "1m"}
-    made = Daemon(tmp_path, memory="256MiB", timeouts=idle, retention={"history": "1d"})
+    made = Daemon(tmp_path, memory="512MiB", timeouts=idle, retention={"history": "1d"})
     yield made
     made.close()
 
