@@ -34,6 +34,7 @@ from tests.live.wire import Sender, wire
 from tests.sensor.faults.daemon import Daemon
 from tests.sensor.faults.scanning import FRAME as TAGGED
 from tests.sensor.faults.scanning import minute, targets
+from tests.sensor.faults.scanning import resident as resident_of
 from tests.sensor.faults.traffic import Rotation
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def scan(flows: int, minutes: int, rows: int) -> dict[str, Any]:
             meter.take(words, 0, len(words))
             meter.expire(int(z[layout.Z_NOW]))
             spent += time.process_time() - began
-        resident.append(_memory("self")["VmRSS"])
+        resident.append(resident_of("self")[0])
     live = int(z[layout.Z_ROWS])
     meter.finish()
     return {
@@ -208,10 +209,10 @@ def _watched(daemon: Daemon, played: Callable[[], Iterator[None]], flows: int) -
         began, resident = time.monotonic(), []
         process = daemon.status()["pid"]
         for _ in played():
-            resident.append(_memory(process)["VmRSS"])  # noqa: PERF401 - while it is played
+            resident.append(resident_of(process)[0])  # noqa: PERF401 - while it is played
         seconds = time.monotonic() - began
         daemon.until(lambda: daemon.status()["last_success"], "committing")
-        peak = _memory(process)["VmHWM"]
+        _, peak = resident_of(process)
         code = daemon.stop()
         history = sum(path.stat().st_size for path in (daemon.state / "history").rglob("*.parquet"))
         scans = [one.flows for one in daemon.stored() if (one.flows or 0) > flows // 2]
@@ -251,13 +252,6 @@ def _records(numbers: NDArray[np.int64], a_minute: int) -> NDArray[np.uint8]:
     made[:, TIME : TIME + 8] = stamp.view(np.uint8)
     made[:, TARGET : TARGET + 4] = numbers.astype(">u4").view(np.uint8).reshape(-1, 4)
     return made.reshape(-1)
-
-
-def _memory(process: int | str) -> dict[str, int]:
-    """Give the octets of memory that a process holds, and held at most."""
-    lines = Path(f"/proc/{process}/status").read_text(encoding="ascii").splitlines()
-    fields = dict(line.split(":", 1) for line in lines)
-    return {name: int(fields[name].split()[0]) << 10 for name in ("VmRSS", "VmHWM")}
 
 
 if __name__ == "__main__":

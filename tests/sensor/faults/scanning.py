@@ -40,8 +40,8 @@ def targets(frames: NDArray[np.uint8], first: int) -> None:
     frames[:, TARGET : TARGET + 4] = numbers.astype(">u4").view(np.uint8).reshape(-1, 4)
 
 
-def resident(pid: int) -> int:
-    """Give the octets of memory that a process holds."""
-
+def resident(pid: int | str) -> tuple[int, int]:
+    """Give the octets of memory that a process holds, and that it held at most."""
     fields = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text("ascii").splitlines())
-    return int(fields["VmRSS"].split()[0]) << 10
+    now, most = (int(fields[name].split()[0]) << 10 for name in ("VmRSS", "VmHWM"))
+    return now, most
