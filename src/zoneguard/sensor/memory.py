@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from zoneguard import __version__
 from zoneguard.errors import InputRefusedError, StoreUnavailableError, why
-from zoneguard.findings.lifecycle import Status, advance
+from zoneguard.findings.lifecycle import Status, advance, remembered
 from zoneguard.sensor import messages
 from zoneguard.sensor.messages import findings_messages, notice_messages
 from zoneguard.sensor.outputs import retention_of
@@ -135,7 +135,9 @@ class Memory:
         self.notices: list[Text] = list(notes.notices)
         self.history = History(config.state / "history", zone)
         self.notices += take_up(self.store, self.history, config.name)
-        self.known: dict[Key, Known] = self.store.known(config.name)
+        self.known: dict[Key, Known] = {
+            key: remembered(one) for key, one in self.store.known(config.name).items()
+        }
         self._blind: list[Blind] = list(self._unobserved(now))
         self._flows: list[Flows] = []
         self._parts: list[Part] = []  # that the next commit vouches for
@@ -183,7 +185,7 @@ class Memory:
             gone_after=config.judge.gone_after,
             blind=self._blind,
         )
-        self.known = self.known | {one.key: one for one in step.known}
+        self.known |= {one.key: remembered(one) for one in step.known}
         sinks = {output.name: output.min_severity for output in config.outputs}
         judged.run.serial += 1
         parts = self._write_history(judged.run)
