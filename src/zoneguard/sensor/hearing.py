@@ -12,19 +12,19 @@ from zoneguard.capture.live import wait_for
 from zoneguard.capture.portable import Portable, listen, stands
 from zoneguard.capture.source import open_source
 from zoneguard.capture.tables import Meter
-from zoneguard.errors import why
 from zoneguard.sensor.events import Link
-from zoneguard.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from typing import BinaryIO
 
     from zoneguard.capture.live import Ring
+    from zoneguard.capture.source import Source
     from zoneguard.net.flow import CaptureCoverage, Claim, FlowTable, TunnelEnds
     from zoneguard.sensor.captures import Names
     from zoneguard.sensor.config import Config, Interface
     from zoneguard.sensor.folder import File
+    from zoneguard.text import Text
 
 # What the process takes beside its flow table, measured: the program and its libraries 240 MB, the judgement at its
 # peak 100 MB, flows on their way into the history 60 MB (bench/endless.py).
@@ -158,22 +158,15 @@ class Hearing:
 
     # --- files ------------------------------------------------------------------------------------------
 
-    def read(self, file: File, sensor: int, alive: Callable[[], None]) -> tuple[tuple[Text, ...], str | None]:
-        """Meter a capture to its end; give what was wrong with it, and its SHA-256 (None: nothing could be read)."""
-        digest = hashlib.sha256()
-        try:
-            source = open_source(Path(file.path), digest=digest)
-        except OSError as error:
-            reason = why(error)
-            return (
-                (
-                    Text(
-                        ja=f"{file.path}: 開けません（{reason.ja}）。",
-                        en=f"{file.path}: cannot be opened ({reason.en}).",
-                    ),
-                ),
-                None,
-            )
+    def source(self, file: File) -> Source:
+        """Open a capture. Raises OSError."""
+        return open_source(Path(file.path), digest=hashlib.sha256())
+
+    def read(
+        self, source: Source, file: File, sensor: int, alive: Callable[[], None]
+    ) -> tuple[tuple[Text, ...], str | None]:
+        """Meter a capture to its end; give what was wrong with it, and its SHA-256 (None: it is none)."""
+        digest = source.digest or hashlib.sha256()
         number = self._files.add(file.path)
         with source.raw:
             reading = self.meter.read(

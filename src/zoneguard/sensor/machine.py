@@ -109,6 +109,8 @@ def _take(turn: Turn, event: Event) -> None:  # noqa: C901, PLR0912 - one line a
             _files_settled(turn, event)
         case ev.FileDone() | ev.FileRefused():
             _file_read(turn, event)
+        case ev.FileLeft():
+            turn.set(reading=None if event.file == turn.state.reading else turn.state.reading)
         case ev.DrainDone():
             turn.set(drained=turn.state.phase is Phase.DRAINING)
         case _:
