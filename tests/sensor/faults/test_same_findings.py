@@ -24,6 +24,8 @@ def test_a_day_in_files_gives_the_findings_of_check(daemon):
         rotation.put(capture)
     expected = checked(rotation.files)
     assert len(expected) > 30
+    # One window: what an early one tells of a young conversation is held beside what is told of it in the end.
+    daemon.configure(judge=daemon.document["judge"] | {"window": "30s"})
     daemon.start()
     daemon.until_read(rotation.files)
     assert daemon.stop() == ExitCode.CLEAN
