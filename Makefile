@@ -165,7 +165,7 @@ bench-quick: setup bench-programs  ## The same in about two minutes, smaller; wr
 	$(BIN)/python bench/run.py --quick
 
 .PHONY: bench-live
-bench-live: setup oracle-programs test-programs  ## As root: live capture beside tcpdump on one wire, and memory under an endless scan
+bench-live: setup oracle-programs test-programs  ## As root: live capture beside tcpdump on one wire, and memory under an endless scan (half an hour)
 	$(BIN)/python bench/live.py
 	$(BIN)/python bench/endless.py
 
