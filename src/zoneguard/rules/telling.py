@@ -155,10 +155,10 @@ def has_ports(conversation: Conversation) -> bool:
 
 def merge(findings: Sequence[Finding]) -> Finding:
     """Join findings of one subject: counts add up, times span, the gravest verdict and severity hold."""
+    if len(findings) == 1:
+        return findings[0]
     ordered = sorted(findings, key=_gravity)
     first = ordered[0]
-    if len(findings) == 1:
-        return first
     ports = {one.resp.port if one.resp else None for one in ordered}
     resp = _common([one.resp for one in ordered])
     return replace(
