@@ -229,9 +229,23 @@ def _report(
     fail_on: Severity,
     generated: int,
 ) -> Report:
+    from zoneguard.api.grading import clause_grades, rules_asked
+    from zoneguard.api.register import declared_waivers, declared_zones, register
     from zoneguard.report.model import PolicyRead, Report, Tool
+    from zoneguard.rules.catalogue import CATALOGUE
+    from zoneguard.rules.clauses import shipped_clauses
 
     matrix = _matrix(policy, judged)
+    asked = rules_asked(
+        CATALOGUE,
+        findings,
+        policy=policy,
+        observed=evidence.zones_observed,
+        traffic=evidence.traffic,
+        exports=bool(results),
+        traffic_short=_traffic_short(findings, metered) if evidence.traffic else None,
+        exports_short=_exports_short(findings, results),
+    )
     return Report(
         tool=Tool(name="zoneguard", version=__version__),
         generated=generated,
@@ -248,6 +262,12 @@ def _report(
         summary=_summary(findings, metered, results, fail_on),
         matrix=matrix,
         findings=findings,
+        today=evidence.today,
+        zones=declared_zones(policy),
+        register=register(policy, evidence),
+        waivers=declared_waivers(policy, findings),
+        rules=asked,
+        clauses=clause_grades(shipped_clauses(), CATALOGUE, asked, findings),
     )
 
 
@@ -369,6 +389,46 @@ def _summary(
     )
 
 
+def _traffic_short(findings: Sequence[Finding], metered: Metered) -> Text | None:
+    """Say what keeps the traffic from having been seen as a whole; None when nothing does."""
+    from zoneguard.api.grading import coverage_shortfall
+
+    told = coverage_shortfall(findings, of_exports=False)
+    if told is not None or not _lost_traffic(metered):
+        return told
+    if not metered.coverage.packets:
+        return Text(ja="キャプチャにパケットがありません。", en="The captures hold no packet.")
+    return Text(
+        ja="通信の一部が、記録されていないか、途中で切れているか、解釈できません（観測範囲の章を参照）。",
+        en="Part of the traffic was not captured, cut off or not understood (see the coverage).",
+    )
+
+
+def _exports_short(findings: Sequence[Finding], results: Sequence[ExportRead]) -> Text | None:
+    from zoneguard.api.grading import coverage_shortfall
+
+    told = coverage_shortfall(findings, of_exports=True)
+    unclear = [one.result.file for one in results if one.is_inconclusive]
+    if told is not None or not unclear:
+        return told
+    return Text(
+        ja=f"{'、'.join(unclear)} に、通る通信を変え得るのに解釈できない行があります。",
+        en=f"Lines that may change what passes were not understood in {', '.join(unclear)}.",
+    )
+
+
+def _lost_traffic(metered: Metered) -> bool:
+    """Tell whether captures were given and are not whole, so that what they do not show may yet have been."""
+    seen = metered.coverage
+    return bool(metered.inputs) and bool(
+        any(one.reading.faults for one in metered.inputs)
+        or seen.packets == 0
+        or seen.dropped
+        or seen.truncated
+        or _INCONCLUSIVE & seen.not_decoded.keys()
+    )
+
+
 def _exit_code(
     live: Sequence[Finding], metered: Metered, results: Sequence[ExportRead], fail_on: Severity
 ) -> ExitCode:
@@ -377,16 +437,7 @@ def _exit_code(
         return ExitCode.REFUSED
     if has_finding(live, fail_on):
         return ExitCode.FINDINGS
-    seen = metered.coverage
-    if (
-        is_unsure(live)
-        or any(one.reading.faults for one in metered.inputs)
-        or (seen.packets == 0 and metered.inputs)
-        or any(one.is_inconclusive for one in results)
-        or seen.dropped
-        or seen.truncated
-        or _INCONCLUSIVE & seen.not_decoded.keys()
-    ):
+    if is_unsure(live) or _lost_traffic(metered) or any(one.is_inconclusive for one in results):
         return ExitCode.INCONCLUSIVE
     return ExitCode.CLEAN
 

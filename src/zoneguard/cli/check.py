@@ -21,7 +21,7 @@ from zoneguard.text import Text
 if TYPE_CHECKING:
     from zoneguard.report.model import Report
 
-FORMATS = ("text", "json")
+FORMATS = ("text", "json", "html")
 
 
 @command(

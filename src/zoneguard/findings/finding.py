@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from zoneguard.text import Text
+
+Baseline = Literal["new", "unchanged", "absent"]  # beside an earlier run; absent: it was found then and is not now
 
 
 class Verdict(StrEnum):
@@ -110,4 +112,5 @@ class Finding:
     allowed_by: str | None = None  # nearest allowed flow
     related: tuple[str, ...] = ()  # rules that hang on this primary finding
     waiver: AppliedWaiver | None = None
+    baseline: Baseline | None = None
     fingerprint: str = ""

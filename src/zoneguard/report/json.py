@@ -14,7 +14,18 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from zoneguard.findings.finding import AppliedWaiver, Clause, Finding, Party
-    from zoneguard.report.model import Coverage, InputRead, MatrixCell, PolicyRead, Report, Summary
+    from zoneguard.report.model import (
+        ClauseGraded,
+        Coverage,
+        InputRead,
+        MatrixCell,
+        PolicyRead,
+        Registered,
+        Report,
+        RuleAsked,
+        Summary,
+        WaiverDeclared,
+    )
     from zoneguard.text import Text
 
 Json = dict[str, Any]
@@ -39,6 +50,12 @@ def report_document(report: Report) -> Json:
         "coverage": _coverage(report.coverage),
         "summary": _summary(report.summary),
         "matrix": [_cell(cell) for cell in report.matrix],
+        **_present(today=report.today or None),
+        "zones": [{"id": one.id, "role": one.role, "name": _text(one.name)} for one in report.zones],
+        "register": [_registered(one, zone) for one in report.register],
+        "waivers": [_declared_waiver(one) for one in report.waivers],
+        "rules": [_rule(one) for one in report.rules],
+        "clauses": [_graded(one) for one in report.clauses],
         "findings": [finding_document(finding, zone) for finding in report.findings],
     }
 
@@ -122,6 +139,60 @@ def _cell(cell: MatrixCell) -> Json:
     }
 
 
+def _registered(one: Registered, zone: tzinfo) -> Json:
+    ends = {"from": one.orig, "to": one.resp}
+    return _present(
+        id=one.id,
+        kind=one.kind,
+        **ends,
+        services=list(one.services),
+        observable=one.observable,
+        number=one.number,
+        by=one.by,
+        on=one.on,
+        until=one.until,
+        reason=one.reason,
+        first_seen=_time(one.first_seen, zone),
+        last_seen=_time(one.last_seen, zone),
+    )
+
+
+def _declared_waiver(one: WaiverDeclared) -> Json:
+    ends = {"from": one.orig, "to": one.resp}
+    return _present(
+        id=one.id,
+        rule=one.rule,
+        owner=one.owner,
+        reason=one.reason,
+        until=one.until,
+        covers=one.covers,
+        **ends,
+    )
+
+
+def _rule(one: RuleAsked) -> Json:
+    return _present(
+        id=one.id,
+        name=one.name,
+        title=_text(one.title),
+        severity=one.severity.value,
+        shortfall=one.shortfall and _text(one.shortfall),
+    )
+
+
+def _graded(one: ClauseGraded) -> Json:
+    return {
+        "key": one.key,
+        **_clause(one.clause),
+        "grade": one.grade.value,
+        "rules": list(one.rules),
+        "short": list(one.short),
+        "violated": one.violated,
+        "review": one.review,
+        "waived": one.waived,
+    }
+
+
 def finding_document(finding: Finding, zone: tzinfo) -> Json:
     """Give one finding as the report's JSON values."""
     orig, resp = finding.orig, finding.resp
@@ -152,6 +223,7 @@ def finding_document(finding: Finding, zone: tzinfo) -> Json:
         allowed_by=finding.allowed_by,
         related=list(finding.related) or None,
         waiver=finding.waiver and _waiver(finding.waiver),
+        baseline=finding.baseline,
         fingerprint=finding.fingerprint,
     )
 

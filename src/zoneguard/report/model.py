@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING, Literal
 
 from zoneguard.findings.finding import Severity
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from zoneguard.errors import ExitCode
-    from zoneguard.findings.finding import Finding, Verdict
+    from zoneguard.findings.finding import Clause, Finding, Verdict
     from zoneguard.text import Lang, Text
 
 SCHEMA = "zoneguard.report/1"
@@ -109,6 +110,90 @@ class MatrixCell:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ZoneDeclared:
+    """A zone of the policy; an extension has the role of the zone it extends."""
+
+    id: str
+    role: str
+    name: Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registered:
+    """A line of the register: a flow the municipality allows, by whose approval, and when it was last seen.
+
+    Dates are ISO dates. `observable` is False when neither of its zones was observed, so that its absence
+    says nothing.
+    """
+
+    id: str
+    kind: str  # screen | mail | file | tokutei | permit | breakout
+    orig: str
+    resp: str
+    services: tuple[str, ...]
+    observable: bool
+    number: str | None = None
+    by: str | None = None
+    on: str | None = None
+    until: str | None = None
+    reason: str | None = None
+    first_seen: int | None = None  # ns since 1970
+    last_seen: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaiverDeclared:
+    """A waiver of the policy, and how many findings it covers in this run; one that ended covers none."""
+
+    id: str
+    rule: str
+    owner: str
+    reason: str
+    until: str  # ISO date; the last day still counts
+    covers: int
+    orig: str | None = None
+    resp: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleAsked:
+    """A rule of the catalogue; with a shortfall what it asks was not, or not wholly, verified in this run."""
+
+    id: str
+    name: str
+    title: Text
+    severity: Severity
+    shortfall: Text | None = None
+
+
+class Grade(StrEnum):
+    """不適合 / 要確認 / 検証不能 / 適合（観測範囲内）, worst first."""
+
+    VIOLATED = "violated"
+    REVIEW = "review"
+    UNVERIFIABLE = "unverifiable"
+    SATISFIED = "satisfied"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClauseGraded:
+    """A clause, the rules that ask about it, and what they found.
+
+    Invariant: `grade` is SATISFIED only if some rule asks about the clause, none of them has a shortfall and
+    nothing was found, waived findings included.
+    """
+
+    key: str
+    clause: Clause
+    grade: Grade
+    rules: tuple[str, ...] = ()
+    short: tuple[str, ...] = ()  # of these, the rules with a shortfall
+    violated: int = 0
+    review: int = 0
+    waived: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """One run, judged."""
 
@@ -121,6 +206,12 @@ class Report:
     summary: Summary
     matrix: tuple[MatrixCell, ...]
     findings: tuple[Finding, ...]
+    today: str = ""  # ISO date that approvals and waivers were held against
+    zones: tuple[ZoneDeclared, ...] = ()
+    register: tuple[Registered, ...] = ()
+    waivers: tuple[WaiverDeclared, ...] = ()
+    rules: tuple[RuleAsked, ...] = ()
+    clauses: tuple[ClauseGraded, ...] = ()
 
 
 def observed_period(report: Report) -> tuple[int, int] | None:
