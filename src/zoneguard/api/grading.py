@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from zoneguard.findings.finding import Severity, Verdict
-from zoneguard.report.model import ClauseGraded, Grade, RuleAsked
+from zoneguard.report.model import ClauseGraded, Grade, RuleRead
 from zoneguard.text import Text
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ NO_EXPORTS = Text(
 )
 
 
-def rules_asked(
+def rules_read(
     catalogue: Sequence[Rule],
     findings: Sequence[Finding],
     *,
@@ -36,7 +36,7 @@ def rules_asked(
     exports: bool,
     traffic_short: Text | None,
     exports_short: Text | None,
-) -> tuple[RuleAsked, ...]:
+) -> tuple[RuleRead, ...]:
     """Tell of each rule what kept it from being verified; None of `…_short` means that evidence was whole.
 
     `observed` are the zones of which there was traffic.
@@ -47,10 +47,8 @@ def rules_asked(
             unverified.setdefault(finding.rule, finding.message)
 
     def shortfall(rule: Rule) -> Text | None:
-        if rule.needs_traffic and not traffic:
-            return NO_TRAFFIC
-        if rule.needs_exports and not exports:
-            return NO_EXPORTS
+        if not is_asked(rule, traffic=traffic, exports=exports):
+            return NO_EXPORTS if rule.needs_exports and not exports else NO_TRAFFIC
         if rule.id in unverified:
             return unverified[rule.id]
         unseen = _unseen(policy, rule.roles, observed) if traffic else None
@@ -61,17 +59,29 @@ def rules_asked(
         return traffic_short if traffic and not _is_of_exports_alone(rule) else None
 
     return tuple(
-        RuleAsked(
-            id=rule.id, name=rule.name, title=rule.title, severity=rule.severity, shortfall=shortfall(rule)
+        RuleRead(
+            id=rule.id,
+            name=rule.name,
+            severity=rule.severity,
+            title=rule.title,
+            why=rule.why,
+            remedy=rule.remedy,
+            asked=is_asked(rule, traffic=traffic, exports=exports),
+            shortfall=shortfall(rule),
         )
         for rule in catalogue
     )
 
 
+def is_asked(rule: Rule, *, traffic: bool, exports: bool) -> bool:
+    """Tell whether the kinds of evidence that a rule speaks of were given."""
+    return (traffic or not rule.needs_traffic) and (exports or not rule.needs_exports)
+
+
 def clause_grades(
     clauses: Mapping[str, Clause],
     catalogue: Sequence[Rule],
-    asked: Sequence[RuleAsked],
+    asked: Sequence[RuleRead],
     findings: Sequence[Finding],
 ) -> tuple[ClauseGraded, ...]:
     """Grade every clause of the table, in its order; one that no rule asks about cannot be verified here.

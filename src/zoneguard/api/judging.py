@@ -229,14 +229,14 @@ def _report(
     fail_on: Severity,
     generated: int,
 ) -> Report:
-    from zoneguard.api.grading import clause_grades, rules_asked
-    from zoneguard.api.register import declared_waivers, declared_zones, register
+    from zoneguard.api.grading import clause_grades, rules_read
+    from zoneguard.api.register import register, waivers_read, zones_read
     from zoneguard.report.model import PolicyRead, Report, Tool
     from zoneguard.rules.catalogue import CATALOGUE
     from zoneguard.rules.clauses import shipped_clauses
 
     matrix = _matrix(policy, judged)
-    asked = rules_asked(
+    asked = rules_read(
         CATALOGUE,
         findings,
         policy=policy,
@@ -256,17 +256,17 @@ def _report(
             organization=policy.organization,
             model=policy.model,
             timezone=policy.timezone,
+            zones=zones_read(policy),
         ),
         inputs=(*(_input_read(one) for one in metered.inputs), *(_export_read(one) for one in results)),
         coverage=_coverage(policy, judged, metered.coverage, evidence, findings=findings, matrix=matrix),
         summary=_summary(findings, metered, results, fail_on),
         matrix=matrix,
         findings=findings,
-        today=evidence.today,
-        zones=declared_zones(policy),
-        register=register(policy, evidence),
-        waivers=declared_waivers(policy, findings),
         rules=asked,
+        waivers=waivers_read(policy, findings, today=evidence.today),
+        today=evidence.today,
+        register=register(policy, evidence),
         clauses=clause_grades(shipped_clauses(), CATALOGUE, asked, findings),
     )
 

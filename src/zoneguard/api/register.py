@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import date
 from typing import TYPE_CHECKING
 
 from zoneguard.policy.services import format_service
-from zoneguard.report.model import Registered, WaiverDeclared, ZoneDeclared
+from zoneguard.report.model import Registered, WaiverRead, ZoneRead
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import date
-
     from zoneguard.findings.finding import Finding
     from zoneguard.policy.model import Policy
+    from zoneguard.report.model import WaiverState
     from zoneguard.rules.evidence import Evidence
 
+_SOON = 30  # days before its end from which a waiver is about to end
 
-def declared_zones(policy: Policy) -> tuple[ZoneDeclared, ...]:
+
+def zones_read(policy: Policy) -> tuple[ZoneRead, ...]:
     """Give the zones in the order of the policy."""
     return tuple(
-        ZoneDeclared(id=zone.id, role=policy.role(zone.id) or zone.role, name=zone.name)
+        ZoneRead(id=zone.id, role=policy.role(zone.id) or zone.role, name=zone.name)
         for zone in policy.zones
     )
 
@@ -51,22 +53,27 @@ def register(policy: Policy, evidence: Evidence) -> tuple[Registered, ...]:
     return tuple(lines)
 
 
-def declared_waivers(policy: Policy, findings: Sequence[Finding]) -> tuple[WaiverDeclared, ...]:
+def waivers_read(policy: Policy, findings: Sequence[Finding], *, today: str) -> tuple[WaiverRead, ...]:
     """Give every waiver, those that ended included, with the number of findings it covers."""
     covered = Counter(finding.waiver.id for finding in findings if finding.waiver is not None)
     return tuple(
-        WaiverDeclared(
+        WaiverRead(
             id=one.id,
             rule=one.rule,
             owner=one.owner,
             reason=one.reason,
             until=one.until.isoformat(),
-            covers=covered[one.id],
-            orig=one.orig_zone,
-            resp=one.resp_zone,
+            state=_state(one.until, today),
+            covered=covered[one.id],
+            exceeded=0,
         )
         for one in policy.waivers
     )
+
+
+def _state(until: date, today: str) -> WaiverState:
+    left = (until - date.fromisoformat(today)).days
+    return "expired" if left < 0 else "expiring" if left <= _SOON else "active"
 
 
 def _iso(day: date | None) -> str | None:

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from zoneguard.text import Text
 
-Baseline = Literal["new", "unchanged", "absent"]  # beside an earlier run; absent: it was found then and is not now
-
 
 class Verdict(StrEnum):
     """不適合 / 要確認 / 検証不能."""
@@ -29,6 +27,8 @@ class Severity(StrEnum):
     LOW = "low"
     INFO = "info"
 
+
+BaselineState = Literal["new", "unchanged", "absent"]
 
 SEVERITY_ORDER: tuple[Severity, ...] = tuple(Severity)
 
@@ -112,5 +112,5 @@ class Finding:
     allowed_by: str | None = None  # nearest allowed flow
     related: tuple[str, ...] = ()  # rules that hang on this primary finding
     waiver: AppliedWaiver | None = None
-    baseline: Baseline | None = None
+    baseline: BaselineState | None = None  # None: held against no earlier report
     fingerprint: str = ""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from zoneguard.findings.finding import AppliedWaiver, Clause, Finding, Party
     from zoneguard.report.model import (
+        Baseline,
         ClauseGraded,
         Coverage,
         InputRead,
@@ -22,9 +23,10 @@ if TYPE_CHECKING:
         PolicyRead,
         Registered,
         Report,
-        RuleAsked,
+        RuleRead,
         Summary,
-        WaiverDeclared,
+        WaiverRead,
+        ZoneRead,
     )
     from zoneguard.text import Text
 
@@ -40,7 +42,7 @@ def render_json(report: Report) -> str:
 def report_document(report: Report) -> Json:
     """Give the report as plain JSON values."""
     zone = time_zone(report.policy.timezone)
-    return {
+    document = {
         "schema": SCHEMA,
         "tool": {"name": report.tool.name, "version": report.tool.version},
         "generated": iso(report.generated, zone),
@@ -50,14 +52,22 @@ def report_document(report: Report) -> Json:
         "coverage": _coverage(report.coverage),
         "summary": _summary(report.summary),
         "matrix": [_cell(cell) for cell in report.matrix],
-        **_present(today=report.today or None),
-        "zones": [{"id": one.id, "role": one.role, "name": _text(one.name)} for one in report.zones],
-        "register": [_registered(one, zone) for one in report.register],
-        "waivers": [_declared_waiver(one) for one in report.waivers],
-        "rules": [_rule(one) for one in report.rules],
-        "clauses": [_graded(one) for one in report.clauses],
         "findings": [finding_document(finding, zone) for finding in report.findings],
     }
+    if report.rules:
+        document["rules"] = [_rule(one) for one in report.rules]
+    if report.waivers:
+        document["waivers"] = [_waiver_read(one) for one in report.waivers]
+    if report.baseline is not None:
+        document["baseline"] = _baseline(report.baseline, zone)
+        document["absent"] = [finding_document(finding, zone) for finding in report.absent]
+    if report.today is not None:
+        document["today"] = report.today
+    if report.register:
+        document["register"] = [_registered(one, zone) for one in report.register]
+    if report.clauses:
+        document["clauses"] = [_graded(one) for one in report.clauses]
+    return document
 
 
 def _present(**fields: object) -> Json:
@@ -79,7 +89,12 @@ def _policy(policy: PolicyRead) -> Json:
         "organization": _text(policy.organization),
         "model": policy.model,
         "timezone": policy.timezone,
+        **({"zones": [_zone(one) for one in policy.zones]} if policy.zones else {}),
     }
+
+
+def _zone(zone: ZoneRead) -> Json:
+    return {"id": zone.id, "role": zone.role, "name": _text(zone.name)}
 
 
 def _input(one: InputRead, zone: tzinfo) -> Json:
@@ -157,27 +172,42 @@ def _registered(one: Registered, zone: tzinfo) -> Json:
     )
 
 
-def _declared_waiver(one: WaiverDeclared) -> Json:
-    ends = {"from": one.orig, "to": one.resp}
+def _rule(rule: RuleRead) -> Json:
     return _present(
-        id=one.id,
-        rule=one.rule,
-        owner=one.owner,
-        reason=one.reason,
-        until=one.until,
-        covers=one.covers,
-        **ends,
+        id=rule.id,
+        name=rule.name,
+        severity=rule.severity.value,
+        title=_text(rule.title),
+        why=_text(rule.why),
+        remedy=_text(rule.remedy),
+        asked=rule.asked,
+        shortfall=rule.shortfall and _text(rule.shortfall),
     )
 
 
-def _rule(one: RuleAsked) -> Json:
-    return _present(
-        id=one.id,
-        name=one.name,
-        title=_text(one.title),
-        severity=one.severity.value,
-        shortfall=one.shortfall and _text(one.shortfall),
-    )
+def _waiver_read(waiver: WaiverRead) -> Json:
+    return {
+        "id": waiver.id,
+        "rule": waiver.rule,
+        "owner": waiver.owner,
+        "reason": waiver.reason,
+        "until": waiver.until,
+        "state": waiver.state,
+        "covered": waiver.covered,
+        "exceeded": waiver.exceeded,
+    }
+
+
+def _baseline(baseline: Baseline, zone: tzinfo) -> Json:
+    return {
+        "path": baseline.path,
+        "sha256": baseline.sha256,
+        "generated": iso(baseline.generated, zone),
+        "new": baseline.new,
+        "unchanged": baseline.unchanged,
+        "absent": baseline.absent,
+        "notes": [_text(note) for note in baseline.notes],
+    }
 
 
 def _graded(one: ClauseGraded) -> Json:

@@ -19,6 +19,7 @@ SCHEMA = "zoneguard.report/1"
 
 InputKind = Literal["capture", "export"]
 InputStatus = Literal["read", "partial", "refused"]
+WaiverState = Literal["active", "expiring", "expired"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +31,15 @@ class Tool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ZoneRead:
+    """A zone as declared: its role is the word of zones.yaml (mynumber, lgwan, internet, …)."""
+
+    id: str
+    role: str
+    name: Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyRead:
     """The policy that was judged by; all times of the report are told in its time zone."""
 
@@ -38,6 +48,7 @@ class PolicyRead:
     organization: Text
     model: str
     timezone: str
+    zones: tuple[ZoneRead, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,15 +121,6 @@ class MatrixCell:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ZoneDeclared:
-    """A zone of the policy; an extension has the role of the zone it extends."""
-
-    id: str
-    role: str
-    name: Text
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Registered:
     """A line of the register: a flow the municipality allows, by whose approval, and when it was last seen.
 
@@ -142,28 +144,47 @@ class Registered:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WaiverDeclared:
-    """A waiver of the policy, and how many findings it covers in this run; one that ended covers none."""
+class RuleRead:
+    """A rule of the catalogue; not `asked` when the evidence it speaks of (captures, exports) was not given.
+
+    A rule with a `shortfall` was not, or not wholly, verified in this run, for the reason told there.
+    """
+
+    id: str
+    name: str
+    severity: Severity
+    title: Text
+    why: Text
+    remedy: Text
+    asked: bool
+    shortfall: Text | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaiverRead:
+    """A waiver of the policy, and how many findings it covers; `exceeded` are those too grave for it."""
 
     id: str
     rule: str
     owner: str
     reason: str
-    until: str  # ISO date; the last day still counts
-    covers: int
-    orig: str | None = None
-    resp: str | None = None
+    until: str  # ISO date
+    state: WaiverState
+    covered: int
+    exceeded: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RuleAsked:
-    """A rule of the catalogue; with a shortfall what it asks was not, or not wholly, verified in this run."""
+class Baseline:
+    """The earlier report that the findings were held against, and how they differ."""
 
-    id: str
-    name: str
-    title: Text
-    severity: Severity
-    shortfall: Text | None = None
+    path: str
+    sha256: str
+    generated: int  # ns since 1970
+    new: int
+    unchanged: int
+    absent: int
+    notes: tuple[Text, ...] = ()  # what makes the two runs hard to compare
 
 
 class Grade(StrEnum):
@@ -195,7 +216,7 @@ class ClauseGraded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """One run, judged."""
+    """One run, judged; `absent` are findings of the baseline that this run did not make."""
 
     tool: Tool
     generated: int  # ns since 1970
@@ -206,11 +227,12 @@ class Report:
     summary: Summary
     matrix: tuple[MatrixCell, ...]
     findings: tuple[Finding, ...]
-    today: str = ""  # ISO date that approvals and waivers were held against
-    zones: tuple[ZoneDeclared, ...] = ()
+    rules: tuple[RuleRead, ...] = ()
+    waivers: tuple[WaiverRead, ...] = ()
+    baseline: Baseline | None = None
+    absent: tuple[Finding, ...] = ()
+    today: str | None = None  # ISO date that approvals and waivers were held against
     register: tuple[Registered, ...] = ()
-    waivers: tuple[WaiverDeclared, ...] = ()
-    rules: tuple[RuleAsked, ...] = ()
     clauses: tuple[ClauseGraded, ...] = ()
 
 

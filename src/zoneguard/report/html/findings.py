@@ -76,20 +76,17 @@ class Told(NamedTuple):
 
     groups: tuple[Group, ...]
     left_out: int
-    has_baseline: bool
-    new: int
-    unchanged: int
     absent: tuple[Line, ...]
-    absent_left_out: int
 
 
-def told_findings(report: Report, names: Mapping[str, str]) -> Told:
-    """Number the findings in the order of the report and gather those that share their words."""
+def told_findings(report: Report, names: Mapping[str, str], *, most_lines: int = MOST_LINES) -> Told:
+    """Number the findings in the order of the report and gather those that share their words.
+
+    Beside those in full at most `most_lines` have a line of a table; of the others only their number is told.
+    """
     zone = time_zone(report.policy.timezone)
     files = {one.path: at for at, one in enumerate(report.inputs, 1)}
-    told = [one for one in report.findings if one.verdict is not Verdict.UNVERIFIABLE]
-    present = [one for one in told if one.baseline != "absent"]
-    absent = [one for one in told if one.baseline == "absent"]
+    present = [one for one in report.findings if one.verdict is not Verdict.UNVERIFIABLE]
     gathered: dict[tuple[object, ...], list[tuple[int, Finding]]] = {}
     for number, one in enumerate(present, 1):
         key = (one.severity, one.rule, one.title, one.remedy, one.clauses)
@@ -98,7 +95,7 @@ def told_findings(report: Report, names: Mapping[str, str]) -> Told:
     cards = lines = 0
     for at, members in enumerate(gathered.values(), 1):
         full = members[: min(IN_FULL, MOST_IN_FULL - cards)]
-        rest = members[len(full) :][: MOST_LINES - lines]
+        rest = members[len(full) :][: most_lines - lines]
         cards, lines = cards + len(full), lines + len(rest)
         first = members[0][1]
         groups.append(
@@ -118,14 +115,10 @@ def told_findings(report: Report, names: Mapping[str, str]) -> Told:
     return Told(
         groups=tuple(groups),
         left_out=len(present) - cards - lines,
-        has_baseline=any(one.baseline is not None for one in told),
-        new=sum(one.baseline == "new" for one in present),
-        unchanged=sum(one.baseline == "unchanged" for one in present),
         absent=tuple(
             _line(one, number, report.lang, zone, names, files)
-            for number, one in enumerate(absent[: MOST_LINES - lines], 1)
+            for number, one in enumerate(report.absent[: most_lines - lines], 1)
         ),
-        absent_left_out=max(0, len(absent) - (MOST_LINES - lines)),
     )
 
 
@@ -180,7 +173,7 @@ def _facts(
         ("where", zones),
         ("traffic", traffic),
         ("state", state + (unsure if state and finding.initiator == "unknown" else "")),
-        ("counts", _counts(finding).in_(lang) if finding.packets is not None or finding.flows else ""),
+        ("counts", _counts(finding, lang)),
         ("seen", seen),
         ("device_line", " ".join(word for word in (finding.device, finding.line) if word)),
         ("nearest", finding.allowed_by or ""),
@@ -190,12 +183,17 @@ def _facts(
     )
 
 
-def _counts(finding: Finding) -> Text:
-    flows, packets, octets = finding.flows or 0, finding.packets or 0, finding.bytes or 0
-    return Text(
-        ja=f"{flows:,} フロー、{packets:,} パケット、{octets:,} オクテット",
-        en=f"{flows:,} flows, {packets:,} packets, {octets:,} octets",
-    )
+def _counts(finding: Finding, lang: Lang) -> str:
+    told = [
+        Text(ja=f"{count:,} {ja}", en=f"{count:,} {en}{'' if count == 1 else 's'}").in_(lang)
+        for count, ja, en in (
+            (finding.flows, "フロー", "flow"),
+            (finding.packets, "パケット", "packet"),
+            (finding.bytes, "オクテット", "octet"),
+        )
+        if count is not None
+    ]
+    return Text(ja="、", en=", ").in_(lang).join(told)
 
 
 def _waived(finding: Finding) -> Text:

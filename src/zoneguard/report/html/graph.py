@@ -19,6 +19,8 @@ _BOX = 190.0  # width of a zone's box
 _ROW = 58.0  # from box to box
 _HIGH = 40.0  # height of a box
 _CELL = 6.6  # width of a narrow character at 12 px, with room to spare
+_CLOSED = frozenset({"mynumber", "lgwan"})
+_OPEN = frozenset({"internet", "public", "external", "unknown"})
 _TRIES = (0.5, 0.42, 0.58, 0.34, 0.66, 0.27, 0.73, 0.2, 0.8)  # along the curve, for a label
 
 
@@ -55,15 +57,17 @@ class Drawing(NamedTuple):
     edges: tuple[Edge, ...]
 
 
-def draw(zones: Sequence[str], pairs: Sequence[Pair], names: Mapping[str, str]) -> Drawing:
+def draw(
+    zones: Sequence[str], roles: Mapping[str, str], pairs: Sequence[Pair], names: Mapping[str, str]
+) -> Drawing:
     """Place zones on two bows, the closed ones on the left, so that no line passes through a box.
 
+    `roles` are those of the declared zones; `names` what stands in the boxes.
     Boxes stand outside the bows and lines inside; labels of lines never lie on one another while a free place
     along their line is left. Quadratic in the number of edges that have labels.
     """
-    rows = (len(zones) + 1) // 2
-    height = max(rows, 2) * _ROW + 40
-    nodes = tuple(_nodes(zones, height, names))
+    height = max(*map(len, _sides(zones, roles)), 2) * _ROW + 40
+    nodes = tuple(_nodes(zones, roles, height, names))
     dots = {node.zone: node.dot for node in nodes}
     drawn = [pair for pair in pairs if pair.orig in dots and pair.resp in dots and pair.orig != pair.resp]
     ranked = sorted(drawn, key=lambda pair: -_RANK.index(_kind(pair)))
@@ -86,14 +90,14 @@ def _kind(pair: Pair) -> EdgeKind:
     return "observed" if pair.flows else "allowed"
 
 
-def _nodes(zones: Sequence[str], height: float, names: Mapping[str, str]) -> Iterator[Node]:
-    half = (len(zones) + 1) // 2
+def _nodes(
+    zones: Sequence[str], roles: Mapping[str, str], height: float, names: Mapping[str, str]
+) -> Iterator[Node]:
     inner = (_WIDTH - 2 * _BOX) / 2
-    for at, zone in enumerate(zones):
-        is_left = at < half
-        # Down the left bow and up the right one: neighbours in the order stay neighbours.
-        row = at if is_left else len(zones) - 1 - at
-        many = half if is_left else len(zones) - half
+    left, right = _sides(zones, roles)
+    for at, zone in [*enumerate(left), *enumerate(right)]:
+        is_left = zone in left
+        row, many = at, len(left if is_left else right)
         y = height / 2 + (row - (many - 1) / 2) * _ROW
         lift = sqrt(max(0.0, 1 - ((y - height / 2) / (height / 2 + 30)) ** 2))
         reach = inner - 70 + 64 * lift
@@ -102,6 +106,16 @@ def _nodes(zones: Sequence[str], height: float, names: Mapping[str, str]) -> Ite
         x = dot[0] - _BOX - 8 if is_left else dot[0] + 8
         x = max(1.0, min(x, _WIDTH - _BOX - 1))
         yield Node(zone, x, y - _HIGH / 2, _BOX, _HIGH, dot, _lines(names.get(zone, zone)))
+
+
+def _sides(zones: Sequence[str], roles: Mapping[str, str]) -> tuple[list[str], list[str]]:
+    """Put the closed zones on the left and the open ones on the right, the others where there is room."""
+    left = [zone for zone in zones if roles.get(zone) in _CLOSED]
+    right = [zone for zone in zones if roles.get(zone, zone) in _OPEN]
+    for zone in zones:
+        if zone not in left and zone not in right:
+            (left if len(left) <= len(right) else right).append(zone)
+    return left, right
 
 
 def _lines(name: str) -> tuple[str, ...]:

@@ -12,13 +12,14 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from zoneguard.report.harmless import harmless
-from zoneguard.report.html.findings import told_findings
+from zoneguard.report.html.findings import MOST_LINES, told_findings
 from zoneguard.report.html.graph import draw
 from zoneguard.report.html.matrix import matrix_rows
 from zoneguard.report.html.sections import (
     clause_rows,
     cover,
     coverage_rows,
+    difference,
     input_rows,
     overview,
     register_rows,
@@ -45,17 +46,17 @@ FONTS = (
 )
 
 
-def render_html(report: Report) -> str:
+def render_html(report: Report, *, most_lines: int = MOST_LINES) -> str:
     """Write a report as one HTML file that loads nothing and runs nothing; deterministic.
 
-    Every string goes through the template's escaping and shows its control and direction marks as <U+202E>.
+    Findings beyond those shown in full are lines of folded tables, `most_lines` of them in all. Every string goes through the template's escaping and shows its control and direction marks as <U+202E>.
     """
     lang, zone = report.lang, time_zone(report.policy.timezone)
     pairs = zone_pairs(report)
     names = zone_names(report)
     zones, left_out = shown_zones(report, pairs)
     period = observed_period(report)
-    told = told_findings(report, names)
+    told = told_findings(report, names, most_lines=most_lines)
     style = _style(report)
     has_traffic = any(one.kind == "capture" for one in report.inputs)
     return _template().render(
@@ -71,16 +72,17 @@ def render_html(report: Report) -> str:
         zones=[(zone_id, names.get(zone_id, zone_id)) for zone_id in zones],
         zones_left_out=left_out,
         matrix=matrix_rows(zones, pairs, names),
-        graph=draw(zones, pairs, names),
+        graph=draw(zones, {one.id: one.role for one in report.policy.zones}, pairs, names),
         graph_told=[pair for pair in pairs if pair.is_bad and pair.orig != pair.resp],
         names=names,
         timeline=timeline(report.findings, period, zone),
         told=told,
+        difference=difference(report),
         coverage=coverage_rows(report, names),
         unverifiable=unverifiable_rows(report),
         shortfalls=shortfall_rows(report),
         register=register_rows(report, names),
-        waivers=waiver_rows(report, names),
+        waivers=waiver_rows(report),
         unused=unused(report, names),
         inputs=input_rows(report),
         has_traffic=has_traffic,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from zoneguard.findings.finding import SEVERITY_ORDER, Verdict
 from zoneguard.report.html.findings import clipped
-from zoneguard.report.html.words import GRADES, INPUT_KINDS, KINDS, MODELS
+from zoneguard.report.html.words import GRADES, INPUT_KINDS, KINDS, MODELS, WAIVER_STATES
 from zoneguard.report.model import Grade
 from zoneguard.report.when import day, era_day, short, time_zone
 from zoneguard.report.words import EXIT_CODES, SEVERITIES, STATUSES, VERDICTS
@@ -89,7 +89,19 @@ class Unused(NamedTuple):
     lines: tuple[str, ...]
 
 
-_ON_COVER = 12
+class Difference(NamedTuple):
+    """How the findings differ from those of an earlier report."""
+
+    path: str
+    generated: str
+    digest: str
+    new: int
+    unchanged: int
+    absent: int
+    notes: tuple[str, ...]
+
+
+_ON_COVER = 6
 
 
 def cover(report: Report, period: tuple[int, int] | None) -> Cover:
@@ -109,7 +121,7 @@ def cover(report: Report, period: tuple[int, int] | None) -> Cover:
         policy_digest=report.policy.sha256,
         tool=f"{report.tool.name} {report.tool.version}",
         evidence=Text(
-            ja=f"{counted:,} ファイル（一覧は「証拠の来歴」）", en=f"{counted:,} files, listed under Provenance"
+            ja=f"{counted:,} ファイル（一覧は「証拠の来歴」）", en=f"{counted:,} file{'' if counted == 1 else 's'}, listed under Provenance"
         ).in_(lang),
         inputs=tuple((clipped(one.path), one.sha256 or "") for one in report.inputs[:_ON_COVER]),
     )
@@ -173,6 +185,22 @@ def clause_rows(report: Report) -> tuple[ClauseRow, ...]:
     return tuple(rows)
 
 
+def difference(report: Report) -> Difference | None:
+    """Tell what the findings were held against; None when they were held against nothing."""
+    base = report.baseline
+    if base is None:
+        return None
+    return Difference(
+        path=base.path,
+        generated=short(base.generated, time_zone(report.policy.timezone)),
+        digest=base.sha256,
+        new=base.new,
+        unchanged=base.unchanged,
+        absent=base.absent,
+        notes=tuple(note.in_(report.lang) for note in base.notes),
+    )
+
+
 def coverage_rows(report: Report, names: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     """Tell what was seen, in numbers."""
     seen, lang = report.coverage, report.lang
@@ -225,21 +253,18 @@ def register_rows(report: Report, names: Mapping[str, str]) -> tuple[Approval, .
     return tuple(_approval(one, report, names, zone) for one in report.register)
 
 
-def waiver_rows(report: Report, names: Mapping[str, str]) -> tuple[tuple[str, ...], ...]:
-    """Give every waiver: id, rule, zones, owner, reason, until, mark, findings covered."""
-    lang = report.lang
-    anything = Text(ja="すべて", en="any").in_(lang)
+def waiver_rows(report: Report) -> tuple[tuple[str, ...], ...]:
+    """Give every waiver: id, rule, owner, reason, until, state, findings covered and those too grave for it."""
     return tuple(
         (
             one.id,
             one.rule,
-            f"{names.get(one.orig, one.orig) if one.orig else anything} → "
-            f"{names.get(one.resp, one.resp) if one.resp else anything}",
             one.owner,
             one.reason,
-            _day(one.until, lang),
-            _mark(one.until, report.today, lang)[0],
-            f"{one.covers:,}",
+            _day(one.until, report.lang),
+            WAIVER_STATES[one.state].in_(report.lang),
+            f"{one.covered:,}",
+            f"{one.exceeded:,}",
         )
         for one in report.waivers
     )
@@ -311,9 +336,9 @@ def _approval(one: Registered, report: Report, names: Mapping[str, str], zone: t
     )
 
 
-def _mark(until: str | None, today: str, lang: Lang) -> tuple[str, bool]:
+def _mark(until: str | None, today: str | None, lang: Lang) -> tuple[str, bool]:
     """Mark what ended before today or is about to; the last day still counts."""
-    if until is None or not today:
+    if until is None or today is None:
         return "", False
     left = (date.fromisoformat(until) - date.fromisoformat(today)).days
     if left < 0:

@@ -27,10 +27,15 @@ def frame_filters(locators: Sequence[PacketLocator | LineLocator]) -> list[tuple
 
 
 def flow_filter(finding: Finding) -> str | None:
-    """Give the filter that shows all packets between the two ends, both ways; None when no end is known.
+    """Give the filter that shows more than the frames: the conversation, or what its device sent and received.
 
-    Only addresses, MACs and numbers go into it: whatever else stands in their place is left out.
+    None when nothing is known to filter by. Only addresses, MACs and numbers go into it: whatever else stands
+    in their place is left out.
     """
+    if finding.protocol is None:  # claims of a device, each in a packet of its own
+        macs = {party.mac for party in (finding.orig, finding.resp) if party is not None and party.mac}
+        shown = sorted(mac for mac in macs if _MAC.fullmatch(mac))
+        return " || ".join(f"eth.addr == {mac}" for mac in shown) or None
     terms = list(dict.fromkeys([*_end(finding.orig), *_end(finding.resp)]))
     if not terms:
         return None

@@ -43,6 +43,12 @@ INPUT_KINDS: dict[str, Text] = {
     "export": Text(ja="機器の設定", en="device export"),
 }
 
+WAIVER_STATES: dict[str, Text] = {
+    "active": Text(ja="有効", en="in force"),
+    "expiring": Text(ja="期限間近", en="about to end"),
+    "expired": Text(ja="期限切れ", en="ended"),
+}
+
 BASELINES: dict[str, Text] = {
     "new": Text(ja="新規", en="new"),
     "unchanged": Text(ja="継続", en="unchanged"),
@@ -155,7 +161,7 @@ _WORDS: dict[str, Text] = {
     "device_line": Text(ja="機器の行", en="Line of the device"),
     "found_at": Text(ja="証拠の場所", en="Evidence"),
     "wireshark": Text(ja="Wireshark の表示フィルター", en="Wireshark display filter"),
-    "this_flow": Text(ja="この通信の全体", en="the whole conversation"),
+    "this_flow": Text(ja="この指摘の通信の全体", en="all its packets"),
     "fingerprint": Text(ja="識別子", en="Fingerprint"),
     "waiver": Text(ja="例外措置", en="Waiver"),
     "more_places": Text(ja="ほか", en="more"),
@@ -204,6 +210,8 @@ _WORDS: dict[str, Text] = {
     "waivers": Text(ja="例外措置（指摘の一時的な受入れ）", en="Waivers: findings accepted for a time"),
     "owner": Text(ja="責任者", en="Owner"),
     "covers": Text(ja="該当する指摘", en="Findings covered"),
+    "exceeded": Text(ja="対象外の重い指摘", en="Too grave for it"),
+    "compared_with": Text(ja="比較した報告", en="Held against"),
     "not_seen": Text(ja="観測なし", en="not seen"),
     "zone_not_seen": Text(ja="ゾーン未観測", en="zone not observed"),
     "no_approval": Text(ja="承認の記載なし", en="no approval given"),

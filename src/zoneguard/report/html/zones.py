@@ -62,13 +62,13 @@ def zone_pairs(report: Report) -> tuple[Pair, ...]:
 
 def shown_zones(report: Report, pairs: Sequence[Pair]) -> tuple[tuple[str, ...], int]:
     """Give the zones to show, from the closed side to the open one, and how many were left out for want of room."""
-    weight: dict[str, int] = {zone.id: 0 for zone in report.zones}
+    weight: dict[str, int] = {zone.id: 0 for zone in report.policy.zones}
     for pair in pairs:
         for zone in (pair.orig, pair.resp):
             matters = 3 if pair.is_bad else 2 if pair.flows else 1
             weight[zone] = max(weight.get(zone, 0), matters)
     kept = sorted(weight, key=lambda zone: -weight[zone])[:MOST_ZONES]
-    roles = {zone.id: zone.role for zone in report.zones}
+    roles = {zone.id: zone.role for zone in report.policy.zones}
     declared = {zone: at for at, zone in enumerate(weight)}
 
     def place(zone: str) -> tuple[int, int]:
@@ -81,7 +81,7 @@ def shown_zones(report: Report, pairs: Sequence[Pair]) -> tuple[tuple[str, ...],
 def zone_names(report: Report) -> Mapping[str, str]:
     """Name every zone in the language of the report; one without a declaration keeps its id."""
     lang: Lang = report.lang
-    named = {zone.id: zone.name.in_(lang) for zone in report.zones}
+    named = {zone.id: zone.name.in_(lang) for zone in report.policy.zones}
     return {**{zone: name.in_(lang) for zone, name in _IMPLICIT.items()}, **named}
 
 
