@@ -12,16 +12,15 @@ import click
 from zoneguard.cli.bilingual import Options, command, option
 from zoneguard.cli.clock import time_of_run, total_size
 from zoneguard.cli.options import JOBS, OUTPUT, POLICY
-from zoneguard.cli.output import refuse_unwritable, text_output
+from zoneguard.cli.output import refuse_unwritable, whole_file
 from zoneguard.cli.progress import ProgressBar
 from zoneguard.errors import UsageError
 from zoneguard.findings.finding import SEVERITY_ORDER, Severity
+from zoneguard.report.forms import FORMS
 from zoneguard.text import Text
 
 if TYPE_CHECKING:
     from zoneguard.report.model import Report
-
-FORMATS = ("text", "json", "html")
 
 
 @command(
@@ -39,8 +38,8 @@ FORMATS = ("text", "json", "html")
     multiple=True,
     metavar="FORMAT[=FILE]",
     words=Text(
-        ja="text（既定）または json。FORMAT=FILE の形で繰り返すと、それぞれのファイルにも書きます。",
-        en="text (default) or json; repeated as FORMAT=FILE, writes each to its file as well.",
+        ja=f"text（既定）ほか: {', '.join(FORMS)}。FORMAT=FILE の形で繰り返すと、それぞれのファイルにも書きます。",
+        en=f"text (default), or of {', '.join(FORMS)}; repeated as FORMAT=FILE, writes each to its file as well.",
     ),
 )
 @OUTPUT
@@ -99,9 +98,10 @@ def check(
 
     lang = ctx.ensure_object(Options).lang
     targets = report_targets(formats, output)
-    for _, path in targets:
+    for form, path in targets:
         if path is not None:
             refuse_unwritable(path)
+        FORMS[form].ready()
     generated = time_of_run()
     with ProgressBar(total_size(evidence), lang=lang) as progress:
         report = api.check(
@@ -125,12 +125,12 @@ def report_targets(formats: tuple[str, ...], output: Path | None) -> list[tuple[
     """Tell which form goes where; the one without a file goes to `output` or standard output, and comes last."""
     named = [one.partition("=") for one in formats]
     for form, sign, file in named:
-        if form not in FORMATS or (sign and not file):
+        if form not in FORMS or (sign and not file):
             raise UsageError(
                 Text(
-                    ja=f"--format「{form}{sign}{file}」はありません。text または json を、"
+                    ja=f"--format「{form}{sign}{file}」はありません。{'、'.join(FORMS)} のどれかを、"
                     "あるいは json=report.json のように指定してください。",
-                    en=f"--format {form}{sign}{file}: there is no such form; give text or json,"
+                    en=f"--format {form}{sign}{file}: there is no such form; give one of {', '.join(FORMS)},"
                     " or name a file as in json=report.json.",
                 )
             )
@@ -140,6 +140,13 @@ def report_targets(formats: tuple[str, ...], output: Path | None) -> list[tuple[
             Text(
                 ja="ファイルのない --format は1つだけです。2つ目からは json=report.json のように指定してください。",
                 en="Only one --format may go without a file; name one for the others, as in json=report.json.",
+            )
+        )
+    if plain and FORMS[plain[0]].kind == "bytes" and output is None:
+        raise UsageError(
+            Text(
+                ja=f"{plain[0]} は画面に出せません。{plain[0]}=report.{plain[0]} のようにファイルを指定してください。",
+                en=f"{plain[0]} is not for a terminal; name a file, as in {plain[0]}=report.{plain[0]}.",
             )
         )
     files: list[tuple[str, Path | None]] = [(form, Path(file)) for form, sign, file in named if sign]
@@ -159,12 +166,14 @@ def _iso_day(text: str) -> str:
 
 
 def _write(report: Report, form: str, path: Path | None) -> None:
-    from zoneguard.report.json import render_json
-    from zoneguard.report.text import print_report, render_text
-
     if form == "text" and path is None and sys.stdout.isatty():
+        from zoneguard.report.text import print_report
+
         print_report(report, sys.stdout)
         return
-    text = render_json(report) if form == "json" else render_text(report)
-    with text_output(path) as file:
-        file.write(text)
+    written = FORMS[form].write(report)
+    if path is None:
+        sys.stdout.write(written.decode())
+        return
+    with whole_file(path) as draft:
+        draft.write_bytes(written)

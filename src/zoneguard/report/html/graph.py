@@ -21,7 +21,8 @@ _HIGH = 40.0  # height of a box
 _CELL = 6.6  # width of a narrow character at 12 px, with room to spare
 _CLOSED = frozenset({"mynumber", "lgwan"})
 _OPEN = frozenset({"internet", "public", "external", "unknown"})
-_TRIES = (0.5, 0.42, 0.58, 0.34, 0.66, 0.27, 0.73, 0.2, 0.8)  # along the curve, for a label
+_ROOMY = 96.0  # the same while there are few, so that the lines between them part
+_TRIES = tuple(0.5 + sign * step / 20 for step in range(8) for sign in (1, -1))  # along the curve, for a label
 
 
 class Node(NamedTuple):
@@ -66,7 +67,8 @@ def draw(
     Boxes stand outside the bows and lines inside; labels of lines never lie on one another while a free place
     along their line is left. Quadratic in the number of edges that have labels.
     """
-    height = max(*map(len, _sides(zones, roles)), 2) * _ROW + 40
+    rows = max(*map(len, _sides(zones, roles)), 2)
+    height = rows * (_ROOMY if rows < 5 else _ROW) + 40
     nodes = tuple(_nodes(zones, roles, height, names))
     dots = {node.zone: node.dot for node in nodes}
     drawn = [pair for pair in pairs if pair.orig in dots and pair.resp in dots and pair.orig != pair.resp]
@@ -95,10 +97,11 @@ def _nodes(
 ) -> Iterator[Node]:
     inner = (_WIDTH - 2 * _BOX) / 2
     left, right = _sides(zones, roles)
+    step = (height - 40) / max(len(left), len(right), 2)
     for at, zone in [*enumerate(left), *enumerate(right)]:
         is_left = zone in left
-        row, many = at, len(left if is_left else right)
-        y = height / 2 + (row - (many - 1) / 2) * _ROW
+        many = len(left if is_left else right)
+        y = height / 2 + (at - (many - 1) / 2) * step
         lift = sqrt(max(0.0, 1 - ((y - height / 2) / (height / 2 + 30)) ** 2))
         reach = inner - 70 + 64 * lift
         middle = _WIDTH / 2

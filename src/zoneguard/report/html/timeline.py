@@ -143,7 +143,7 @@ def _ticks(begin: int, end: int, zone: tzinfo) -> list[Tick]:
     step = next((one for one in _STEPS if long / one <= 6), _STEPS[-1])
     offset = moment(begin, zone).utcoffset()
     shift = int(offset.total_seconds()) if offset else 0
-    first = -(-(begin // SECOND + shift) // step) * step - shift
+    first = -((begin // -SECOND - shift) // step) * step - shift  # the first at or after the begin
     ticks = []
     told = ""
     for second in range(first, end // SECOND + 1, step):
