@@ -47,7 +47,14 @@ RULES = (
 
 def found(name, verdict=Verdict.VIOLATED, **rest):
     return Finding(
-        rule=name, name=name, verdict=verdict, severity=Severity.HIGH, title=SAID, message=SAID, remedy=SAID, **rest
+        rule=name,
+        name=name,
+        verdict=verdict,
+        severity=Severity.HIGH,
+        title=SAID,
+        message=SAID,
+        remedy=SAID,
+        **rest,
     )
 
 
@@ -80,7 +87,14 @@ def test_a_rule_that_was_not_asked_leaves_its_clauses_unverifiable():
 
 def test_the_reason_names_the_evidence_that_is_missing():
     read = rules_read(
-        RULES, (), policy=city(), observed=(), traffic=False, exports=False, traffic_short=None, exports_short=None
+        RULES,
+        (),
+        policy=city(),
+        observed=(),
+        traffic=False,
+        exports=False,
+        traffic_short=None,
+        exports_short=None,
     )
     assert [(one.asked, one.shortfall) for one in read] == [
         (False, NO_TRAFFIC),
@@ -133,11 +147,7 @@ FINDINGS = st.builds(
 @given(st.lists(FINDINGS, max_size=4), st.booleans(), st.booleans(), st.sampled_from([None, SAID]))
 def test_satisfied_means_verified_and_nothing_found_whatever_happened(findings, traffic, exports, short):
     for one in graded(*findings, traffic=traffic, exports=exports, traffic_short=short).values():
-        touching = [
-            finding
-            for finding in findings
-            if {finding.rule, *finding.related} & set(one.rules)
-        ]
+        touching = [finding for finding in findings if {finding.rule, *finding.related} & set(one.rules)]
         clean = bool(one.rules) and not one.short and not touching
         assert (one.grade is Grade.SATISFIED) is clean
         if any(finding.verdict is Verdict.VIOLATED and finding.waiver is None for finding in touching):

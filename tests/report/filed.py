@@ -53,7 +53,9 @@ RULE = RuleRead(
     asked=True,
 )
 
-CLAUSE = Clause(document="情報セキュリティ要綱", edition="令和8年", section="第6条(3)イ", text="通信経路を分割")
+CLAUSE = Clause(
+    document="情報セキュリティ要綱", edition="令和8年", section="第6条(3)イ", text="通信経路を分割"
+)
 
 
 def filed(lang: Lang) -> Report:
@@ -89,16 +91,38 @@ def filed(lang: Lang) -> Report:
             ),
         ),
         clauses=(
-            ClauseGraded(key="a", clause=CLAUSE, grade=Grade.VIOLATED, rules=("ZG-A05", "ZG-H02"), short=("ZG-H02",), violated=1),
-            ClauseGraded(key="b", clause=replace(CLAUSE, section="第7条", verified=False), grade=Grade.UNVERIFIABLE),
-            ClauseGraded(key="c", clause=replace(CLAUSE, section="7.4"), grade=Grade.SATISFIED, rules=("ZG-C04",)),
-            ClauseGraded(key="d", clause=replace(CLAUSE, section="7.1"), grade=Grade.REVIEW, rules=("ZG-G02",), waived=1),
+            ClauseGraded(
+                key="a",
+                clause=CLAUSE,
+                grade=Grade.VIOLATED,
+                rules=("ZG-A05", "ZG-H02"),
+                short=("ZG-H02",),
+                violated=1,
+            ),
+            ClauseGraded(
+                key="b", clause=replace(CLAUSE, section="第7条", verified=False), grade=Grade.UNVERIFIABLE
+            ),
+            ClauseGraded(
+                key="c", clause=replace(CLAUSE, section="7.4"), grade=Grade.SATISFIED, rules=("ZG-C04",)
+            ),
+            ClauseGraded(
+                key="d",
+                clause=replace(CLAUSE, section="7.1"),
+                grade=Grade.REVIEW,
+                rules=("ZG-G02",),
+                waived=1,
+            ),
         ),
         findings=tuple(
             replace(one, baseline="new" if one is REVERSED else "unchanged") for one in report.findings
         ),
         baseline=Baseline(
-            path="前月.json", sha256="ef" * 32, generated=START - 10**15, new=1, unchanged=2, absent=1,
+            path="前月.json",
+            sha256="ef" * 32,
+            generated=START - 10**15,
+            new=1,
+            unchanged=2,
+            absent=1,
             notes=(Text(ja="方針が違います。", en="The policy differs."),),
         ),
         absent=(replace(WAIVED, waiver=None, baseline="absent", fingerprint="gone"),),

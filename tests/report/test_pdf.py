@@ -38,7 +38,10 @@ def test_the_same_report_gives_the_same_pdf_on_a4_with_its_fonts_in_it():
         if "/DescendantFonts" in font
     }
     assert any("CJK" in name or "IPA" in name for name in fonts)
-    assert all(descriptor.get_object().keys() & {"/FontFile", "/FontFile2", "/FontFile3"} for descriptor in fonts.values())
+    assert all(
+        descriptor.get_object().keys() & {"/FontFile", "/FontFile2", "/FontFile3"}
+        for descriptor in fonts.values()
+    )
 
 
 @needs_weasyprint
@@ -81,7 +84,7 @@ def test_without_a_japanese_font_the_refusal_says_so(monkeypatch):
 @pytest.mark.skipif(sys.platform != "linux", reason="fontconfig is asked on Linux")
 def test_fontconfig_is_asked_for_the_font(tmp_path):
     lister = tmp_path / "fc-list"
-    lister.write_text("#!/bin/sh\n[ \"$1\" = :lang=ja ] && exit 0\n", "utf-8")
+    lister.write_text('#!/bin/sh\n[ "$1" = :lang=ja ] && exit 0\n', "utf-8")
     lister.chmod(0o755)
     assert not pdf.has_japanese_font(lambda _: str(lister))
     lister.write_text("#!/bin/sh\necho 'Noto Sans CJK JP'\n", "utf-8")
@@ -90,5 +93,7 @@ def test_fontconfig_is_asked_for_the_font(tmp_path):
 
 
 def test_the_first_browser_that_is_there_is_taken():
-    assert pdf.browser(lambda name: f"/usr/bin/{name}" if "google" in name else None) == "/usr/bin/google-chrome"
+    assert (
+        pdf.browser(lambda name: f"/usr/bin/{name}" if "google" in name else None) == "/usr/bin/google-chrome"
+    )
     assert pdf.browser(lambda _: None) is None

@@ -11,6 +11,7 @@ from zoneguard.report.model import Registered, WaiverRead, ZoneRead
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
     from zoneguard.findings.finding import Finding
     from zoneguard.policy.model import Policy
     from zoneguard.report.model import WaiverState
@@ -22,8 +23,7 @@ _SOON = 30  # days before its end from which a waiver is about to end
 def zones_read(policy: Policy) -> tuple[ZoneRead, ...]:
     """Give the zones in the order of the policy."""
     return tuple(
-        ZoneRead(id=zone.id, role=policy.role(zone.id) or zone.role, name=zone.name)
-        for zone in policy.zones
+        ZoneRead(id=zone.id, role=policy.role(zone.id) or zone.role, name=zone.name) for zone in policy.zones
     )
 
 

@@ -66,11 +66,19 @@ def hostile(word, lang="en"):
             unverifiable=(Unverifiable(rule=word, reason=said),),
         ),
         matrix=(replace(report.matrix[0], orig=word, resp="b" + word, violations=2),),
-        findings=(finding,) * 25,
+        findings=(finding,) * 21,
         absent=(finding,),
         register=tuple(
             replace(
-                one, id=word, kind=word, orig=word, resp=word, services=(word,), number=word, by=word, reason=word
+                one,
+                id=word,
+                kind=word,
+                orig=word,
+                resp=word,
+                services=(word,),
+                number=word,
+                by=word,
+                reason=word,
             )
             for one in report.register
         ),

@@ -22,7 +22,9 @@ def cities(draw_from):
     zones = [f"z{at}" for at in range(len(roles))]
     names = {zone: draw_from(st.text(max_size=60)) for zone in zones}
     pairs = [
-        pair(*draw_from(st.tuples(st.sampled_from(zones), st.sampled_from(zones))), flows=1, violations=at % 2)
+        pair(
+            *draw_from(st.tuples(st.sampled_from(zones), st.sampled_from(zones))), flows=1, violations=at % 2
+        )
         for at in range(draw_from(st.integers(0, 30)))
     ]
     return zones, dict(zip(zones, roles, strict=True)), pairs, names
@@ -34,14 +36,16 @@ def test_boxes_never_overlap_and_stay_in_the_drawing(city):
     drawing = draw(*city)
     assert {node.zone for node in drawing.nodes} == set(city[0])
     for node in drawing.nodes:
-        assert 0 <= node.x
+        assert node.x >= 0
         assert node.x + node.width <= drawing.width
-        assert 0 <= node.y
+        assert node.y >= 0
         assert node.y + node.height <= drawing.height
         assert len(node.lines) <= 2
     for one, other in combinations(drawing.nodes, 2):
-        assert one.x + one.width <= other.x or other.x + other.width <= one.x or (
-            abs(one.y - other.y) >= one.height
+        assert (
+            one.x + one.width <= other.x
+            or other.x + other.width <= one.x
+            or (abs(one.y - other.y) >= one.height)
         )
 
 

@@ -26,7 +26,12 @@ def test_ticks_are_round_times_of_the_policys_zone():
     drawn = timeline((seen(START, 0),), (START, START + 60 * MINUTE), TOKYO)
     assert drawn is not None
     assert [tick.label for tick in drawn.ticks] == [
-        "2026-04-01 09:10", "09:20", "09:30", "09:40", "09:50", "10:00"
+        "2026-04-01 09:10",
+        "09:20",
+        "09:30",
+        "09:40",
+        "09:50",
+        "10:00",
     ]
 
 
@@ -34,7 +39,11 @@ def test_a_new_day_is_named():
     drawn = timeline((seen(START, 0),), (START, START + 30 * 60 * MINUTE), TOKYO)
     assert drawn is not None
     assert [tick.label for tick in drawn.ticks] == [
-        "2026-04-01 12:00", "18:00", "2026-04-02 00:00", "06:00", "12:00"
+        "2026-04-01 12:00",
+        "18:00",
+        "2026-04-02 00:00",
+        "06:00",
+        "12:00",
     ]
 
 
@@ -46,8 +55,8 @@ def test_times_that_touch_are_one_bar_and_count_what_went_on_at_once():
     )
     assert drawn is not None
     (row,) = drawn.rows
-    assert row.count == 3
-    assert [bar.count for bar in row.bars] == [2, 1]
+    assert row.findings == 3
+    assert [bar.findings for bar in row.bars] == [2, 1]
 
 
 def test_what_violates_is_told_from_what_is_to_be_reviewed():
@@ -60,17 +69,11 @@ def test_what_violates_is_told_from_what_is_to_be_reviewed():
     assert [bar.is_violated for bar in drawn.rows[0].bars] == [True, False]
 
 
-@given(
-    st.lists(
-        st.tuples(st.integers(-(2**62), 2**62), st.integers(0, 2**61)), min_size=1, max_size=50
-    )
-)
+@given(st.lists(st.tuples(st.integers(-(2**62), 2**62), st.integers(0, 2**61)), min_size=1, max_size=50))
 def test_any_times_give_a_drawing_of_bounded_size_within_its_axis(times):
     drawn = timeline([seen(start, length) for start, length in times], None, TOKYO)
     assert drawn is not None
     assert len(drawn.ticks) <= 8 or times
     (row,) = drawn.rows
     assert 1 <= len(row.bars) <= 120
-    assert all(
-        drawn.left - 0.1 <= bar.x and bar.x + bar.width <= drawn.right + 0.1 for bar in row.bars
-    )
+    assert all(drawn.left - 0.1 <= bar.x and bar.x + bar.width <= drawn.right + 0.1 for bar in row.bars)

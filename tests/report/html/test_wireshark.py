@@ -16,7 +16,18 @@ CAPTURES = Path(__file__).resolve().parents[3] / "captures"
 
 def frames_shown(capture, display_filter):
     ran = subprocess.run(
-        ["tshark", "-n", "-r", CAPTURES / capture, "-Y", display_filter, "-T", "fields", "-e", "frame.number"],
+        [
+            "tshark",
+            "-n",
+            "-r",
+            CAPTURES / capture,
+            "-Y",
+            display_filter,
+            "-T",
+            "fields",
+            "-e",
+            "frame.number",
+        ],
         capture_output=True,
         text=True,
         check=True,

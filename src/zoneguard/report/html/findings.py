@@ -66,7 +66,7 @@ class Group(NamedTuple):
     title: str
     remedy: str
     clauses: tuple[tuple[str, str, bool], ...]  # document, section, verified
-    count: int
+    findings: int
     cards: tuple[Card, ...]
     lines: tuple[Line, ...]
 
@@ -79,13 +79,26 @@ class Told(NamedTuple):
     absent: tuple[Line, ...]
 
 
+class Terms(NamedTuple):
+    """In which language and time zone, and by which names and numbers, a report speaks of things."""
+
+    lang: Lang
+    zone: tzinfo
+    names: Mapping[str, str]  # of zones
+    files: Mapping[str, int]  # path → number in the list of evidence
+
+
 def told_findings(report: Report, names: Mapping[str, str], *, most_lines: int = MOST_LINES) -> Told:
-    """Number the findings in the order of the report and gather those that share their words.
+    """Count the findings through in the order of the report and gather those that share their words.
 
     Beside those in full at most `most_lines` have a line of a table; of the others only their number is told.
     """
-    zone = time_zone(report.policy.timezone)
-    files = {one.path: at for at, one in enumerate(report.inputs, 1)}
+    terms = Terms(
+        report.lang,
+        time_zone(report.policy.timezone),
+        names,
+        {one.path: at for at, one in enumerate(report.inputs, 1)},
+    )
     present = [one for one in report.findings if one.verdict is not Verdict.UNVERIFIABLE]
     gathered: dict[tuple[object, ...], list[tuple[int, Finding]]] = {}
     for number, one in enumerate(present, 1):
@@ -107,17 +120,16 @@ def told_findings(report: Report, names: Mapping[str, str], *, most_lines: int =
                 title=first.title.in_(report.lang),
                 remedy=first.remedy.in_(report.lang),
                 clauses=tuple(_cited(clause) for clause in first.clauses),
-                count=len(members),
-                cards=tuple(_card(one, number, report.lang, zone, names, files) for number, one in full),
-                lines=tuple(_line(one, number, report.lang, zone, names, files) for number, one in rest),
+                findings=len(members),
+                cards=tuple(_card(one, number, terms) for number, one in full),
+                lines=tuple(_line(one, number, terms) for number, one in rest),
             )
         )
     return Told(
         groups=tuple(groups),
         left_out=len(present) - cards - lines,
         absent=tuple(
-            _line(one, number, report.lang, zone, names, files)
-            for number, one in enumerate(report.absent[: most_lines - lines], 1)
+            _line(one, number, terms) for number, one in enumerate(report.absent[: most_lines - lines], 1)
         ),
     )
 
@@ -131,32 +143,24 @@ def _cited(clause: Clause) -> tuple[str, str, bool]:
     return clause.document, clause.section, clause.verified
 
 
-def _card(
-    finding: Finding,
-    number: int,
-    lang: Lang,
-    zone: tzinfo,
-    names: Mapping[str, str],
-    files: Mapping[str, int],
-) -> Card:
+def _card(finding: Finding, number: int, terms: Terms) -> Card:
     waiver = finding.waiver
     return Card(
         number=number,
         verdict=finding.verdict.value,
-        verdict_word=VERDICTS[finding.verdict].in_(lang),
-        message=finding.message.in_(lang),
-        facts=tuple((name, value) for name, value in _facts(finding, lang, zone, names) if value),
-        places=_places(finding, files),
-        filters=tuple((_file(file, files), shown) for file, shown in frame_filters(finding.locators)),
+        verdict_word=VERDICTS[finding.verdict].in_(terms.lang),
+        message=finding.message.in_(terms.lang),
+        facts=tuple((name, value) for name, value in _facts(finding, terms) if value),
+        places=_places(finding, terms.files),
+        filters=tuple((_file(file, terms.files), shown) for file, shown in frame_filters(finding.locators)),
         flow_filter=flow_filter(finding) or "",
-        baseline=BASELINES[finding.baseline].in_(lang) if finding.baseline else "",
+        baseline=BASELINES[finding.baseline].in_(terms.lang) if finding.baseline else "",
         is_waived=waiver is not None,
     )
 
 
-def _facts(
-    finding: Finding, lang: Lang, zone: tzinfo, names: Mapping[str, str]
-) -> Sequence[tuple[str, str]]:
+def _facts(finding: Finding, terms: Terms) -> Sequence[tuple[str, str]]:
+    lang, zone, names, _ = terms
     orig, resp, waiver = finding.orig, finding.resp, finding.waiver
     zones = " → ".join(_zone(end, names) for end in (orig, resp) if end is not None)
     ends = " → ".join(words for end in (orig, resp) if end is not None and (words := _end(end)))
@@ -244,30 +248,23 @@ def _file(path: str, files: Mapping[str, int]) -> str:
     return f"[{number}] {name}" if number else name
 
 
-def _line(
-    finding: Finding,
-    number: int,
-    lang: Lang,
-    zone: tzinfo,
-    names: Mapping[str, str],
-    files: Mapping[str, int],
-) -> Line:
+def _line(finding: Finding, number: int, terms: Terms) -> Line:
     first = finding.locators[0] if finding.locators else None
     place = ""
     if first is not None:
-        at = files.get(first.file)
-        file = f"[{at}]" if at else _file(first.file, files)
+        at = terms.files.get(first.file)
+        file = f"[{at}]" if at else _file(first.file, terms.files)
         place = f"{file} #{first.frame}" if isinstance(first, PacketLocator) else f"{file}:{first.line}"
     return Line(
         number=number,
         verdict=finding.verdict.value,
-        verdict_word=VERDICTS[finding.verdict].in_(lang),
-        orig=_brief(finding.orig, names),
-        resp=_brief(finding.resp, names),
+        verdict_word=VERDICTS[finding.verdict].in_(terms.lang),
+        orig=_brief(finding.orig, terms.names),
+        resp=_brief(finding.resp, terms.names),
         service=clipped(finding.service or finding.line or ""),
-        state=STATES[finding.state].in_(lang) if finding.state in STATES else "",
+        state=STATES[finding.state].in_(terms.lang) if finding.state in STATES else "",
         flows=f"{finding.flows:,}" if finding.flows else "",
-        first_seen=short(finding.first_seen, zone) if finding.first_seen is not None else "",
+        first_seen=short(finding.first_seen, terms.zone) if finding.first_seen is not None else "",
         place=place,
     )
 

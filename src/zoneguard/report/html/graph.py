@@ -22,7 +22,9 @@ _CELL = 6.6  # width of a narrow character at 12 px, with room to spare
 _CLOSED = frozenset({"mynumber", "lgwan"})
 _OPEN = frozenset({"internet", "public", "external", "unknown"})
 _ROOMY = 96.0  # the same while there are few, so that the lines between them part
-_TRIES = tuple(0.5 + sign * step / 20 for step in range(8) for sign in (1, -1))  # along the curve, for a label
+_TRIES = tuple(
+    0.5 + sign * step / 20 for step in range(8) for sign in (1, -1)
+)  # along the curve, for a label
 
 
 class Node(NamedTuple):
@@ -74,10 +76,8 @@ def draw(
     drawn = [pair for pair in pairs if pair.orig in dots and pair.resp in dots and pair.orig != pair.resp]
     ranked = sorted(drawn, key=lambda pair: -_RANK.index(_kind(pair)))
     placed: list[tuple[float, float, float]] = []
-    edges = []
     # Labels of what matters most are placed first; the lines are drawn in the opposite order.
-    for pair in reversed(ranked):
-        edges.append(_edge(pair, dots[pair.orig], dots[pair.resp], height, placed))
+    edges = [_edge(pair, dots[pair.orig], dots[pair.resp], height, placed) for pair in reversed(ranked)]
     return Drawing(width=_WIDTH, height=height, nodes=nodes, edges=tuple(reversed(edges)))
 
 
@@ -171,9 +171,7 @@ def _edge(
     at = _place(start, bend, end, width, placed) if label else start
     # The line stops short of the dot, where the head of its arrow goes.
     tip = _towards(end, bend, 9.0)
-    path = (
-        f"M{start[0]:.1f} {start[1]:.1f}Q{bend[0]:.1f} {bend[1]:.1f} {tip[0]:.1f} {tip[1]:.1f}"
-    )
+    path = f"M{start[0]:.1f} {start[1]:.1f}Q{bend[0]:.1f} {bend[1]:.1f} {tip[0]:.1f} {tip[1]:.1f}"
     return Edge(kind, pair.orig, pair.resp, path, label, at, width)
 
 

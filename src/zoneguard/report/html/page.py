@@ -24,8 +24,8 @@ from zoneguard.report.html.sections import (
     overview,
     register_rows,
     shortfall_rows,
-    unverifiable_rows,
     unused,
+    unverifiable_rows,
     waiver_rows,
 )
 from zoneguard.report.html.timeline import timeline

@@ -121,7 +121,8 @@ def cover(report: Report, period: tuple[int, int] | None) -> Cover:
         policy_digest=report.policy.sha256,
         tool=f"{report.tool.name} {report.tool.version}",
         evidence=Text(
-            ja=f"{counted:,} ファイル（一覧は「証拠の来歴」）", en=f"{counted:,} file{'' if counted == 1 else 's'}, listed under Provenance"
+            ja=f"{counted:,} ファイル（一覧は「証拠の来歴」）",
+            en=f"{counted:,} file{'' if counted == 1 else 's'}, listed under Provenance",
         ).in_(lang),
         inputs=tuple((clipped(one.path), one.sha256 or "") for one in report.inputs[:_ON_COVER]),
     )
@@ -294,7 +295,8 @@ def _input(one: InputRead, lang: Lang, zone: tzinfo) -> tuple[str, ...]:
     elif one.lines is not None:
         unread = one.lines_not_understood or 0
         content = Text(
-            ja=f"{one.lines:,} 行（解釈できない行 {unread:,}）", en=f"{one.lines:,} lines, {unread:,} not understood"
+            ja=f"{one.lines:,} 行（解釈できない行 {unread:,}）",
+            en=f"{one.lines:,} lines, {unread:,} not understood",
         ).in_(lang)
     period = ""
     if one.first_seen is not None and one.last_seen is not None:

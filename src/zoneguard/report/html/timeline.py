@@ -39,7 +39,7 @@ class Bar(NamedTuple):
     x: float
     width: float
     is_violated: bool
-    count: int
+    findings: int
 
 
 class Row(NamedTuple):
@@ -47,7 +47,7 @@ class Row(NamedTuple):
 
     rule: str
     severity: Severity
-    count: int
+    findings: int
     y: float
     bars: tuple[Bar, ...]
 
@@ -63,14 +63,14 @@ class Timeline(NamedTuple):
     rows: tuple[Row, ...]
 
 
-def timeline(
-    findings: Sequence[Finding], period: tuple[int, int] | None, zone: tzinfo
-) -> Timeline | None:
+def timeline(findings: Sequence[Finding], period: tuple[int, int] | None, zone: tzinfo) -> Timeline | None:
     """Draw the findings that have a time over the observed period; None when there is nothing to draw.
 
     Times are ns since 1970. At most 120 bars a row, however many findings there are.
     """
-    timed = [one for one in findings if one.first_seen is not None and one.verdict is not Verdict.UNVERIFIABLE]
+    timed = [
+        one for one in findings if one.first_seen is not None and one.verdict is not Verdict.UNVERIFIABLE
+    ]
     if not timed:
         return None
     spans = [(one.first_seen or 0, one.last_seen or one.first_seen or 0) for one in timed]
@@ -81,12 +81,14 @@ def timeline(
     for one in timed:
         of_rule.setdefault(one.rule, []).append(one)
     rows = []
-    for at, (rule, group) in enumerate(sorted(of_rule.items(), key=lambda item: (_gravest(item[1]), item[0]))):
+    for at, (rule, group) in enumerate(
+        sorted(of_rule.items(), key=lambda item: (_gravest(item[1]), item[0]))
+    ):
         rows.append(
             Row(
                 rule=rule,
                 severity=SEVERITY_ORDER[_gravest(group)],
-                count=len(group),
+                findings=len(group),
                 y=_TOP + at * _ROW,
                 bars=tuple(_bars(group, begin, end)),
             )
@@ -127,7 +129,7 @@ def _bars(group: Sequence[Finding], begin: int, end: int) -> list[Bar]:
         x, is_bad = _LEFT + at * wide, violated > 0
         before = bars[-1] if bars else None
         if before and before.is_violated is is_bad and abs(before.x + before.width - x) < 0.01:
-            bars[-1] = before._replace(width=before.width + wide, count=max(before.count, running))
+            bars[-1] = before._replace(width=before.width + wide, findings=max(before.findings, running))
         else:
             bars.append(Bar(x, wide, is_bad, running))
     return bars

@@ -66,7 +66,9 @@ _WORDS: dict[str, Text] = {
     "organization": Text(ja="団体名", en="Organisation"),
     "model": Text(ja="モデル", en="Model"),
     "period": Text(ja="対象期間", en="Observed period"),
-    "no_period": Text(ja="通信の観測なし（設定のみの検証）", en="No traffic was observed (configuration only)"),
+    "no_period": Text(
+        ja="通信の観測なし（設定のみの検証）", en="No traffic was observed (configuration only)"
+    ),
     "generated": Text(ja="作成日時", en="Generated"),
     "today": Text(ja="期限の判定日", en="Approvals held against"),
     "policy": Text(ja="方針ファイル", en="Policy"),
@@ -116,7 +118,10 @@ _WORDS: dict[str, Text] = {
     "clause_text": Text(ja="要旨", en="Gist (in Japanese)"),
     "basis": Text(ja="根拠", en="Basis"),
     "unverified_clause": Text(ja="番号・文言は未確認", en="number or wording not checked"),
-    "no_rule": Text(ja="この条項を検査する規則はありません（人による確認が必要）。", en="No rule asks about this; check it by hand."),
+    "no_rule": Text(
+        ja="この条項を検査する規則はありません（人による確認が必要）。",
+        en="No rule asks about this; check it by hand.",
+    ),
     "not_verified_rules": Text(ja="未検証", en="Not verified"),
     "rules_verified": Text(ja="検証した規則", en="Rules verified"),
     # Matrix
@@ -126,7 +131,9 @@ _WORDS: dict[str, Text] = {
         en="Rows opened the connection, columns answered. Numbers are observed flows, the darker the more.",
     ),
     "legend_bad": Text(ja="✕n 方針に反するフローまたは指摘", en="✕n flows or findings against the policy"),
-    "legend_review": Text(ja="△ 許可はないが違反とは判定していない通信", en="△ not allowed, yet not judged a violation"),
+    "legend_review": Text(
+        ja="△ 許可はないが違反とは判定していない通信", en="△ not allowed, yet not judged a violation"
+    ),
     "legend_unused": Text(ja="○ 許可はあるが観測なし", en="○ allowed and not observed"),
     "legend_none": Text(ja="空欄 許可も観測もなし", en="empty: neither allowed nor observed"),
     "zone": Text(ja="ゾーン", en="Zone"),
@@ -221,8 +228,12 @@ _WORDS: dict[str, Text] = {
         ja="観測期間中に1度も使われなかった許可です。観測の時間帯や季節によることもあるため、削除の前に担当課へ確認してください。",
         en="Allowed and never used while observed. The hour or the season may explain it: ask before removing it.",
     ),
-    "unused_flows": Text(ja="方針が許可し、観測されなかった通信", en="Flows the policy allows that were not seen"),
-    "unused_lines": Text(ja="機器が許可し、観測されなかった通信", en="Permits of devices for which no traffic was seen"),
+    "unused_flows": Text(
+        ja="方針が許可し、観測されなかった通信", en="Flows the policy allows that were not seen"
+    ),
+    "unused_lines": Text(
+        ja="機器が許可し、観測されなかった通信", en="Permits of devices for which no traffic was seen"
+    ),
     "unused_untold": Text(
         ja="両端のゾーンとも観測していないため、使われているか分からない許可",
         en="Neither zone of these was observed, so their use is unknown",
