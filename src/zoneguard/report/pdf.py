@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from zoneguard.report.model import Report
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "microsoft-edge", "msedge")
+MOST_IN_FULL = 120  # findings on paper; WeasyPrint takes a tenth of a second for each
 _PATIENCE = 300  # seconds for a browser; a report of many pages takes it half a minute
 # A page that loads nothing needs no network: whatever the browser itself would fetch finds no host.
 _OFFLINE = (
@@ -44,10 +45,10 @@ _OFFLINE = (
 def render_pdf(report: Report) -> bytes:
     """Write a report as PDF. Raises MachineLacksError when the machine has no means or no Japanese font.
 
-    Findings beyond those shown in full are counted and not listed: ten thousand of them are 300 pages.
+    The gravest findings are in it, and the number of the others: ten thousand are hundreds of pages.
     """
     refuse_without_means()
-    page = render_html(report, most_lines=0)
+    page = render_html(report, most_in_full=MOST_IN_FULL, most_lines=0)
     if has_weasyprint():
         return print_by_weasyprint(page)
     return print_by_browser(page, str(browser()))

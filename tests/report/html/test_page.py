@@ -169,7 +169,10 @@ def test_findings_that_share_their_words_say_them_once():
 
 def test_what_has_no_line_is_counted():
     many = tuple(replace(REVERSED, fingerprint=str(at)) for at in range(30))
-    assert "+ 7 (JSON)" in render_html(sample("en", findings=many), most_lines=3)
+    assert "There are 7 more findings" in render_html(sample("en", findings=many), most_lines=3)
+    page = render_html(sample("en", findings=many), most_in_full=5, most_lines=0)
+    assert page.count("<article") == 5
+    assert "There are 25 more findings" in page
 
 
 def test_without_findings_traffic_or_register_the_page_says_so():

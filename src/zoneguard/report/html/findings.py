@@ -72,9 +72,10 @@ class Group(NamedTuple):
 
 
 class Told(NamedTuple):
-    """All groups, gravest first; of how many findings there is no line; and what an earlier run had."""
+    """All groups, gravest first; how many findings have a card, how many not even a line; what an earlier run had."""
 
     groups: tuple[Group, ...]
+    in_full: int
     left_out: int
     absent: tuple[Line, ...]
 
@@ -88,10 +89,16 @@ class Terms(NamedTuple):
     files: Mapping[str, int]  # path → number in the list of evidence
 
 
-def told_findings(report: Report, names: Mapping[str, str], *, most_lines: int = MOST_LINES) -> Told:
+def told_findings(
+    report: Report,
+    names: Mapping[str, str],
+    *,
+    most_in_full: int = MOST_IN_FULL,
+    most_lines: int = MOST_LINES,
+) -> Told:
     """Count the findings through in the order of the report and gather those that share their words.
 
-    Beside those in full at most `most_lines` have a line of a table; of the others only their number is told.
+    At most `most_in_full` have a card and `most_lines` a line of a table; of the others only their number is told.
     """
     terms = Terms(
         report.lang,
@@ -107,7 +114,7 @@ def told_findings(report: Report, names: Mapping[str, str], *, most_lines: int =
     groups: list[Group] = []
     cards = lines = 0
     for at, members in enumerate(gathered.values(), 1):
-        full = members[: min(IN_FULL, MOST_IN_FULL - cards)]
+        full = members[: min(IN_FULL, most_in_full - cards)]
         rest = members[len(full) :][: most_lines - lines]
         cards, lines = cards + len(full), lines + len(rest)
         first = members[0][1]
@@ -127,6 +134,7 @@ def told_findings(report: Report, names: Mapping[str, str], *, most_lines: int =
         )
     return Told(
         groups=tuple(groups),
+        in_full=cards,
         left_out=len(present) - cards - lines,
         absent=tuple(
             _line(one, number, terms) for number, one in enumerate(report.absent[: most_lines - lines], 1)

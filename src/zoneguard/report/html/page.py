@@ -12,7 +12,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from zoneguard.report.harmless import harmless
-from zoneguard.report.html.findings import MOST_LINES, told_findings
+from zoneguard.report.html.findings import MOST_IN_FULL, MOST_LINES, told_findings
 from zoneguard.report.html.graph import draw
 from zoneguard.report.html.matrix import matrix_rows
 from zoneguard.report.html.sections import (
@@ -29,7 +29,7 @@ from zoneguard.report.html.sections import (
     waiver_rows,
 )
 from zoneguard.report.html.timeline import timeline
-from zoneguard.report.html.words import MARKS, words_in
+from zoneguard.report.html.words import MARKS, left_out_words, words_in
 from zoneguard.report.html.zones import shown_zones, zone_names, zone_pairs
 from zoneguard.report.model import observed_period
 from zoneguard.report.when import short, time_zone
@@ -46,17 +46,18 @@ FONTS = (
 )
 
 
-def render_html(report: Report, *, most_lines: int = MOST_LINES) -> str:
+def render_html(report: Report, *, most_in_full: int = MOST_IN_FULL, most_lines: int = MOST_LINES) -> str:
     """Write a report as one HTML file that loads nothing and runs nothing; deterministic.
 
-    Findings beyond those shown in full are lines of folded tables, `most_lines` of them in all. Every string goes through the template's escaping and shows its control and direction marks as <U+202E>.
+    The gravest findings are shown in full, `most_in_full` at most; `most_lines` others are lines of folded tables,
+    and the rest is counted. Every string goes through the template's escaping and shows its control and direction marks as <U+202E>.
     """
     lang, zone = report.lang, time_zone(report.policy.timezone)
     pairs = zone_pairs(report)
     names = zone_names(report)
     zones, left_out = shown_zones(report, pairs)
     period = observed_period(report)
-    told = told_findings(report, names, most_lines=most_lines)
+    told = told_findings(report, names, most_in_full=most_in_full, most_lines=most_lines)
     style = _style(report)
     has_traffic = any(one.kind == "capture" for one in report.inputs)
     return _template().render(
@@ -78,6 +79,7 @@ def render_html(report: Report, *, most_lines: int = MOST_LINES) -> str:
         timeline=timeline(report.findings, period, zone),
         told=told,
         difference=difference(report),
+        left_out=left_out_words(told.left_out).in_(lang),
         coverage=coverage_rows(report, names),
         unverifiable=unverifiable_rows(report),
         shortfalls=shortfall_rows(report),

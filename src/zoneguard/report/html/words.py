@@ -266,3 +266,11 @@ _WORDS: dict[str, Text] = {
 def words_in(lang: Lang) -> Mapping[str, str]:
     """Give the words of one language by their names."""
     return {name: text.in_(lang) for name, text in _WORDS.items()}
+
+
+def left_out_words(count: int) -> Text:
+    """Say how many findings are neither shown in full nor listed, and where they are."""
+    return Text(
+        ja=f"ほかに {count:,} 件の指摘があります。すべて --format json の報告にあります。",
+        en=f"There are {count:,} more findings, all of them in the report of --format json.",
+    )
