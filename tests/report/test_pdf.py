@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import shutil
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -46,7 +47,8 @@ def test_the_same_report_gives_the_same_pdf_on_a4_with_its_fonts_in_it():
 
 @needs_weasyprint
 def test_hostile_words_are_printed_as_text():
-    text, _ = words(pdf.render_pdf(hostile(SCRIPT)))
+    report = hostile(SCRIPT)
+    text, _ = words(pdf.render_pdf(replace(report, findings=report.findings[:1])))
     assert "<script>" in text
 
 
