@@ -11,9 +11,7 @@ from zoneguard.findings.record import finding_of, finding_record
 
 
 def test_a_finding_comes_back_from_its_record_as_it_was():
-    full = finding(
-        "a", waiver=WAIVER, device="fw1", line="policy 12", allowed_by="lg-web", baseline="new"
-    )
+    full = finding("a", waiver=WAIVER, device="fw1", line="policy 12", allowed_by="lg-web", baseline="new")
     assert all(getattr(full, field.name) not in (None, (), "") for field in fields(Finding))
     for one in (full, finding("b", orig=None, resp=None, locators=(), flows=0, first_seen=None)):
         assert finding_of(json.loads(json.dumps(finding_record(one)))) == one

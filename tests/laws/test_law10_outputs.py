@@ -12,8 +12,11 @@ from pathlib import Path
 import pytest
 
 from tests.privacy import traffic
+from tests.report.test_forms import READ_BY
 from zoneguard.cli import main
+from zoneguard.cli.diff import FORMATS as DIFFERENCES
 from zoneguard.errors import ExitCode
+from zoneguard.report.forms import FORMS
 
 ROOT = Path(__file__).parents[2]
 CODES = {*map(int, ExitCode)} - {ExitCode.USAGE, ExitCode.REFUSED, ExitCode.LACKING}
@@ -83,7 +86,7 @@ def _permits(word, port):
     ids=lambda words: words[0] + (" table" if "--packets" in words else ""),
 )
 def test_a_hostile_name_reaches_no_terminal_raw_and_breaks_no_form(town, words, capfd):
-    forms = {"check": ("text", "json"), "diff": ("text", "json"), "flows": ("text", "csv", "jsonl")}
+    forms = {"check": tuple(FORMS), "diff": DIFFERENCES, "flows": ("text", "csv", "jsonl")}
     for form in forms.get(words[0], ("",)):
         code = main.run(
             [*words, "--policy", "zones.yaml", "--lang", "ja", *(["--format", form] if form else [])]
@@ -93,7 +96,9 @@ def test_a_hostile_name_reaches_no_terminal_raw_and_breaks_no_form(town, words, 
         for line in (told.removeprefix("\ufeff") + said).replace("\r\n", "\n").split("\n"):
             assert line.replace("\u3000", "").isprintable(), ascii(line[:300])
             assert not line.startswith(("INJECTED", "<13>")), line[:300]
-        if form == "json":
+        if form in READ_BY:
+            READ_BY[form](told.encode())
+        elif form == "json":
             json.loads(told)
         elif form == "jsonl":
             assert [json.loads(line) for line in told.splitlines()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import email
 import io
 import socket
@@ -21,6 +22,7 @@ import pytest
 from tests.privacy import canaries, town, traffic
 from tests.sensor.sinks import test_mail, test_webhook
 from zoneguard.cli import main
+from zoneguard.cli.diff import FORMATS as DIFFERENCES
 from zoneguard.errors import ExitCode
 from zoneguard.firewall.vendors import FORMATS
 from zoneguard.report.forms import FORMS
@@ -38,6 +40,7 @@ ASKED = {
     "policy graph": ["zones.yaml"],
     "policy lint": ["zones.yaml"],
     "policy show": ["zones.yaml"],
+    "report render": ["run.json"],
 }  # fmt: skip
 TABLE = ["explain", "before", "--packets", "packets.csv", "--policy", "zones.yaml"]
 # They read neither, or are asked below.
@@ -50,7 +53,12 @@ CODES = {*map(int, ExitCode)} - {ExitCode.USAGE, ExitCode.REFUSED}
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return town.found(tmp_path_factory.mktemp("town"))
+    """Lay out the town, and store two runs there: of the day before, and one that knows that one."""
+    folder = town.found(tmp_path_factory.mktemp("town"))
+    with contextlib.chdir(folder):
+        for name, more in (("yesterday.json", []), ("run.json", ["--baseline", "yesterday.json"])):
+            main.run(["check", *ASKED["check"], *more, "--format", "json", "--output", name])
+    return folder
 
 
 @pytest.fixture
@@ -201,7 +209,7 @@ def _forms(path):
         if "--format" in param.opts:
             if isinstance(param.type, click.Choice):
                 return list(param.type.choices)
-            return list(FORMS)
+            return list(DIFFERENCES if path == "diff" else FORMS)
     return [""]
 
 

@@ -59,17 +59,22 @@ def rules_read(
         return traffic_short if traffic and not _is_of_exports_alone(rule) else None
 
     return tuple(
-        RuleRead(
-            id=rule.id,
-            name=rule.name,
-            severity=rule.severity,
-            title=rule.title,
-            why=rule.why,
-            remedy=rule.remedy,
-            asked=is_asked(rule, traffic=traffic, exports=exports),
-            shortfall=shortfall(rule),
-        )
+        rule_read(rule, asked=is_asked(rule, traffic=traffic, exports=exports), shortfall=shortfall(rule))
         for rule in catalogue
+    )
+
+
+def rule_read(rule: Rule, *, asked: bool, shortfall: Text | None = None) -> RuleRead:
+    """Say of a rule what a report holds of it."""
+    return RuleRead(
+        id=rule.id,
+        name=rule.name,
+        severity=rule.severity,
+        title=rule.title,
+        why=rule.why,
+        remedy=rule.remedy,
+        asked=asked,
+        shortfall=shortfall,
     )
 
 

@@ -8,10 +8,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from zoneguard import __version__
+from zoneguard.api.accounting import compare, read_earlier, waivers_read
 from zoneguard.api.exports import ExportRead, discover_policy, export_format, read_export
 from zoneguard.capture.metering import Metered
 from zoneguard.errors import ExitCode, InputRefusedError
-from zoneguard.findings.finding import SEVERITY_ORDER, Severity, Verdict
+from zoneguard.findings.finding import Severity, Verdict
+from zoneguard.findings.threshold import fails
 from zoneguard.text import Text
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from zoneguard.api.accounting import Earlier
     from zoneguard.capture.gather import Gathered
     from zoneguard.capture.metering import Input
     from zoneguard.capture.metering import InputRead as CaptureRead
@@ -56,12 +59,16 @@ def check(
     generated: int,
     most_memory_mib: int = 256,
     digests: bool = True,
+    baseline: Path | None = None,
+    fail_on_new: bool = False,
     progress: Callable[[int, int], None] = lambda octets, packets: None,
 ) -> Report:
     """Judge captures, exports of firewalls and routers, or both, by a policy.
 
     `generated` is the time of the report in ns since 1970, `today` (ISO date) what approvals are held
-    against; without it the day of `generated` in the policy's time zone. Raises InputRefusedError when the policy, or every piece of evidence, cannot be read.
+    against; without it the day of `generated` in the policy's time zone. Findings are held against the stored
+    report `baseline`; with `fail_on_new` only what is new there fails the run. Raises InputRefusedError when the
+    policy, the baseline, or every piece of evidence, cannot be read.
     """
     from zoneguard.capture.gather import gather
     from zoneguard.capture.metering import meter
@@ -74,6 +81,7 @@ def check(
     from zoneguard.rules.conversing import Judge
 
     policy = load_policy(policy_path or discover_policy())
+    earlier = read_earlier(baseline) if baseline is not None else None
     gathered = gather(paths, is_export=lambda path: export_format(path, policy) is not None)
     results = [read_export(path, policy) for path in gathered.exports]
     inputs = _inputs(gathered, policy)
@@ -115,6 +123,8 @@ def check(
         findings=findings,
         lang=lang,
         fail_on=fail_on,
+        fail_on_new=fail_on_new,
+        earlier=earlier,
         generated=generated,
     )
 
@@ -227,10 +237,12 @@ def _report(
     findings: tuple[Finding, ...],
     lang: Lang,
     fail_on: Severity,
+    fail_on_new: bool,
+    earlier: Earlier | None,
     generated: int,
 ) -> Report:
     from zoneguard.api.grading import clause_grades, rules_read
-    from zoneguard.api.register import register, waivers_read, zones_read
+    from zoneguard.api.register import register, zones_read
     from zoneguard.report.model import PolicyRead, Report, Tool
     from zoneguard.rules.catalogue import CATALOGUE
     from zoneguard.rules.clauses import shipped_clauses
@@ -246,6 +258,10 @@ def _report(
         traffic_short=_traffic_short(findings, metered) if evidence.traffic else None,
         exports_short=_exports_short(findings, results),
     )
+    kinds = {"capture"} if metered.inputs else set()
+    kinds |= {"export"} if results else set()
+    held = compare(findings, earlier, policy=policy, kinds=kinds) if earlier is not None else None
+    findings = held.findings if held is not None else findings
     return Report(
         tool=Tool(name="zoneguard", version=__version__),
         generated=generated,
@@ -260,11 +276,13 @@ def _report(
         ),
         inputs=(*(_input_read(one) for one in metered.inputs), *(_export_read(one) for one in results)),
         coverage=_coverage(policy, judged, metered.coverage, evidence, findings=findings, matrix=matrix),
-        summary=_summary(findings, metered, results, fail_on),
+        summary=_summary(findings, metered, results, fail_on=fail_on, fail_on_new=fail_on_new),
         matrix=matrix,
         findings=findings,
         rules=asked,
         waivers=waivers_read(policy, findings, today=evidence.today),
+        baseline=held.baseline if held is not None else None,
+        absent=held.absent if held is not None else (),
         today=evidence.today,
         register=register(policy, evidence),
         clauses=clause_grades(shipped_clauses(), CATALOGUE, asked, findings),
@@ -374,7 +392,12 @@ def _coverage(
 
 
 def _summary(
-    findings: Sequence[Finding], metered: Metered, results: Sequence[ExportRead], fail_on: Severity
+    findings: Sequence[Finding],
+    metered: Metered,
+    results: Sequence[ExportRead],
+    *,
+    fail_on: Severity,
+    fail_on_new: bool,
 ) -> Summary:
     from zoneguard.report.model import Summary
 
@@ -384,8 +407,9 @@ def _summary(
         by_severity=Counter(finding.severity for finding in live),
         by_verdict=Counter(finding.verdict for finding in live),
         waived=len(findings) - len(live),
-        exit_code=_exit_code(live, metered, results, fail_on),
+        exit_code=_exit_code(live, metered, results, fail_on=fail_on, fail_on_new=fail_on_new),
         fail_on=fail_on,
+        fail_on_new=fail_on_new,
     )
 
 
@@ -430,12 +454,17 @@ def _lost_traffic(metered: Metered) -> bool:
 
 
 def _exit_code(
-    live: Sequence[Finding], metered: Metered, results: Sequence[ExportRead], fail_on: Severity
+    live: Sequence[Finding],
+    metered: Metered,
+    results: Sequence[ExportRead],
+    *,
+    fail_on: Severity,
+    fail_on_new: bool,
 ) -> ExitCode:
     """Decide by precedence: refused input, findings at the threshold, something not understood or not seen."""
     if any(one.reading.refused for one in metered.inputs):
         return ExitCode.REFUSED
-    if has_finding(live, fail_on):
+    if any(fails(one, fail_on, only_new=fail_on_new) for one in live):
         return ExitCode.FINDINGS
     if is_unsure(live) or _lost_traffic(metered) or any(one.is_inconclusive for one in results):
         return ExitCode.INCONCLUSIVE
@@ -444,8 +473,7 @@ def _exit_code(
 
 def has_finding(live: Iterable[Finding], fail_on: Severity) -> bool:
     """Tell whether something was found at a severity or above; `live` are findings that nobody waived."""
-    grave = SEVERITY_ORDER[: SEVERITY_ORDER.index(fail_on) + 1]
-    return any(one.verdict is not Verdict.UNVERIFIABLE and one.severity in grave for one in live)
+    return any(fails(one, fail_on, only_new=False) for one in live)
 
 
 def is_unsure(live: Iterable[Finding]) -> bool:

@@ -1,23 +1,17 @@
-"""The register of the policy as the report tells it: zones, allowed flows with their approvals, waivers."""
+"""The register of the policy as the report tells it: zones, and allowed flows with their approvals."""
 
 from __future__ import annotations
 
-from collections import Counter
-from datetime import date
 from typing import TYPE_CHECKING
 
 from zoneguard.policy.services import format_service
-from zoneguard.report.model import Registered, WaiverRead, ZoneRead
+from zoneguard.report.model import Registered, ZoneRead
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from datetime import date
 
-    from zoneguard.findings.finding import Finding
     from zoneguard.policy.model import Policy
-    from zoneguard.report.model import WaiverState
     from zoneguard.rules.evidence import Evidence
-
-_SOON = 30  # days before its end from which a waiver is about to end
 
 
 def zones_read(policy: Policy) -> tuple[ZoneRead, ...]:
@@ -51,29 +45,6 @@ def register(policy: Policy, evidence: Evidence) -> tuple[Registered, ...]:
             )
         )
     return tuple(lines)
-
-
-def waivers_read(policy: Policy, findings: Sequence[Finding], *, today: str) -> tuple[WaiverRead, ...]:
-    """Give every waiver, those that ended included, with the number of findings it covers."""
-    covered = Counter(finding.waiver.id for finding in findings if finding.waiver is not None)
-    return tuple(
-        WaiverRead(
-            id=one.id,
-            rule=one.rule,
-            owner=one.owner,
-            reason=one.reason,
-            until=one.until.isoformat(),
-            state=_state(one.until, today),
-            covered=covered[one.id],
-            exceeded=0,
-        )
-        for one in policy.waivers
-    )
-
-
-def _state(until: date, today: str) -> WaiverState:
-    left = (until - date.fromisoformat(today)).days
-    return "expired" if left < 0 else "expiring" if left <= _SOON else "active"
 
 
 def _iso(day: date | None) -> str | None:

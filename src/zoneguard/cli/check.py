@@ -11,8 +11,8 @@ import click
 
 from zoneguard.cli.bilingual import Options, command, option
 from zoneguard.cli.clock import time_of_run, total_size
-from zoneguard.cli.options import JOBS, OUTPUT, POLICY
-from zoneguard.cli.output import refuse_unwritable, whole_file
+from zoneguard.cli.options import FORMAT, JOBS, OUTPUT, POLICY
+from zoneguard.cli.output import refuse_unwritable, write_octets
 from zoneguard.cli.progress import ProgressBar
 from zoneguard.errors import UsageError
 from zoneguard.findings.finding import SEVERITY_ORDER, Severity
@@ -20,7 +20,11 @@ from zoneguard.report.forms import FORMS
 from zoneguard.text import Text
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from zoneguard.report.model import Report
+
+FORMATS = tuple(FORMS)
 
 
 @command(
@@ -32,16 +36,7 @@ if TYPE_CHECKING:
 )
 @click.argument("evidence", nargs=-1, required=True)
 @POLICY
-@option(
-    "--format",
-    "formats",
-    multiple=True,
-    metavar="FORMAT[=FILE]",
-    words=Text(
-        ja=f"text（既定）ほか: {', '.join(FORMS)}。FORMAT=FILE の形で繰り返すと、それぞれのファイルにも書きます。",
-        en=f"text (default), or of {', '.join(FORMS)}; repeated as FORMAT=FILE, writes each to its file as well.",
-    ),
-)
+@FORMAT
 @OUTPUT
 @option(
     "--fail-on",
@@ -50,6 +45,23 @@ if TYPE_CHECKING:
     show_default=True,
     words=Text(
         ja="終了コード1とする重大度のしきい値。", en="The severity from which findings give exit code 1."
+    ),
+)
+@option(
+    "--baseline",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="RUN.json",
+    words=Text(
+        ja="以前の報告（--format json）と比べ、指摘を新規・継続・消滅に分ける。",
+        en="An earlier report (--format json): tell which findings are new, unchanged or absent.",
+    ),
+)
+@option(
+    "--fail-on-new",
+    is_flag=True,
+    words=Text(
+        ja="--baseline にない（または悪化した）指摘だけを終了コード1とする。",
+        en="With --baseline: only findings that are new or have become worse give exit code 1.",
     ),
 )
 @JOBS
@@ -88,6 +100,8 @@ def check(
     formats: tuple[str, ...],
     output: Path | None,
     fail_on: str,
+    baseline: Path | None,
+    fail_on_new: bool,
     jobs: int,
     today: str | None,
     most_memory_mib: int,
@@ -96,6 +110,13 @@ def check(
     """Judge evidence, write the report in every form asked for, and end with its exit code."""
     from zoneguard import api
 
+    if fail_on_new and baseline is None:
+        raise UsageError(
+            Text(
+                ja="--fail-on-new には --baseline で以前の報告を指定してください。",
+                en="--fail-on-new needs an earlier report; name it by --baseline.",
+            )
+        )
     lang = ctx.ensure_object(Options).lang
     targets = report_targets(formats, output)
     for form, path in targets:
@@ -114,23 +135,27 @@ def check(
             generated=generated,
             most_memory_mib=most_memory_mib,
             digests=digests,
+            baseline=baseline,
+            fail_on_new=fail_on_new,
             progress=progress.update,
         )
     for form, path in targets:
-        _write(report, form, path)
+        write_report(report, form, path)
     ctx.exit(int(report.summary.exit_code))
 
 
-def report_targets(formats: tuple[str, ...], output: Path | None) -> list[tuple[str, Path | None]]:
+def report_targets(
+    formats: tuple[str, ...], output: Path | None, *, forms: Collection[str] = FORMATS
+) -> list[tuple[str, Path | None]]:
     """Tell which form goes where; the one without a file goes to `output` or standard output, and comes last."""
     named = [one.partition("=") for one in formats]
     for form, sign, file in named:
-        if form not in FORMS or (sign and not file):
+        if form not in forms or (sign and not file):
             raise UsageError(
                 Text(
-                    ja=f"--format「{form}{sign}{file}」はありません。{'、'.join(FORMS)} のどれかを、"
+                    ja=f"--format「{form}{sign}{file}」はありません。{'、'.join(forms)} のいずれかを、"
                     "あるいは json=report.json のように指定してください。",
-                    en=f"--format {form}{sign}{file}: there is no such form; give one of {', '.join(FORMS)},"
+                    en=f"--format {form}{sign}{file}: there is no such form; give one of {', '.join(forms)},"
                     " or name a file as in json=report.json.",
                 )
             )
@@ -142,7 +167,7 @@ def report_targets(formats: tuple[str, ...], output: Path | None) -> list[tuple[
                 en="Only one --format may go without a file; name one for the others, as in json=report.json.",
             )
         )
-    if plain and FORMS[plain[0]].kind == "bytes" and output is None:
+    if plain and plain[0] in FORMS and FORMS[plain[0]].kind == "bytes" and output is None:
         raise UsageError(
             Text(
                 ja=f"{plain[0]} は画面に出せません。{plain[0]}=report.{plain[0]} のようにファイルを指定してください。",
@@ -165,15 +190,14 @@ def _iso_day(text: str) -> str:
         ) from error
 
 
-def _write(report: Report, form: str, path: Path | None) -> None:
-    if form == "text" and path is None and sys.stdout.isatty():
-        from zoneguard.report.text import print_report
+def write_report(report: Report, form: str, path: Path | None) -> None:
+    """Write a report in one form; words go to a terminal in its width, with colours and in its encoding."""
+    if form == "text" and path is None:
+        from zoneguard.report.text import print_report, render_text
 
-        print_report(report, sys.stdout)
+        if sys.stdout.isatty():
+            print_report(report, sys.stdout)
+        else:
+            sys.stdout.write(render_text(report))
         return
-    written = FORMS[form].write(report)
-    if path is None:
-        sys.stdout.write(written.decode())
-        return
-    with whole_file(path) as draft:
-        draft.write_bytes(written)
+    write_octets(FORMS[form].write(report), path)

@@ -57,6 +57,10 @@ COMMANDS: dict[str, Text] = {
         ja="方針（zones.yaml）を検査・表示・作成します。",
         en="Lint, show or make a policy (zones.yaml).",
     ),
+    "report": Text(
+        ja="保存した報告を、別の形や言語で出力し直します。",
+        en="Render a stored run again, in another form or language.",
+    ),
     "rules": Text(ja="検査規則の一覧と説明です。", en="List and explain the rules."),
     "sensor": Text(
         ja="ミラーポートで常時監視するセンサーです。",

@@ -60,6 +60,17 @@ def text_output(path: Path | None) -> Iterator[TextIO]:
         yield file
 
 
+def write_octets(octets: bytes, path: Path | None) -> None:
+    """Write a whole result to a file, which appears whole or not at all; None is standard output."""
+    if path is None:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(octets)
+        sys.stdout.buffer.flush()
+        return
+    with whole_file(path) as draft:
+        draft.write_bytes(octets)
+
+
 def _cannot_write(path: Path, error: OSError) -> MachineLacksError:
     reason = why(error)
     return MachineLacksError(

@@ -160,6 +160,9 @@ class WaiverShape(Shape):
     to: values.Identifier | None = None
     addresses: tuple[values.NetworkText, ...] = Field(default=(), description="one end must lie here")
     services: tuple[values.ServiceText, ...] = ()
+    severity: Literal["critical", "high", "medium", "low", "info"] | None = Field(
+        default=None, description="the gravest it covers; the usual severity of the rule when left out"
+    )
 
 
 class Document(Shape):

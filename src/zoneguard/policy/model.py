@@ -224,6 +224,7 @@ class Waiver:
     resp_zone: str | None = None
     networks: tuple[Network, ...] = ()  # one end must lie here
     services: tuple[Service, ...] = ()
+    severity: str | None = None  # the gravest it covers; None: the rule's usual severity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -166,4 +166,5 @@ def _waiver(waiver: shape.WaiverShape) -> model.Waiver:
         resp_zone=waiver.to,
         networks=waiver.addresses,
         services=waiver.services,
+        severity=waiver.severity,
     )

@@ -8,7 +8,7 @@ from zoneguard.findings.finding import LineLocator, PacketLocator
 from zoneguard.report.harmless import harmless
 from zoneguard.report.when import short
 from zoneguard.report.width import cells, left, wrap
-from zoneguard.report.words import STATES, VERDICTS
+from zoneguard.report.words import BASELINE_STATES, STATES, VERDICTS
 from zoneguard.text import Text
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ _LABELS = {
     "clauses": Text(ja="根拠", en="clauses"),
     "remedy": Text(ja="対処", en="remedy"),
     "waiver": Text(ja="例外措置", en="waiver"),
+    "baseline": Text(ja="前回比", en="baseline"),
 }
 
 
@@ -72,6 +73,8 @@ def _facts(finding: Finding, lang: Lang, zone: tzinfo) -> Iterator[tuple[str, st
     for cited in _cited(finding.clauses, lang):
         yield "clauses", cited
     yield "remedy", finding.remedy.in_(lang)
+    if finding.baseline:
+        yield "baseline", BASELINE_STATES[finding.baseline].in_(lang)
     if finding.waiver:
         one = finding.waiver
         yield (

@@ -1,9 +1,11 @@
-"""The forms that a report can be written in, by the names that --format calls them."""
+"""Every form a report can be written in, and what writes it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
+
+from zoneguard.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -17,23 +19,51 @@ def _nothing() -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
-    """How a report is written; text is UTF-8, and only text is written to a terminal.
+    """One form: its writer gives the whole file, the same octets for the same report; text is UTF-8.
 
     `ready` raises MachineLacksError when this machine cannot write the form, before any work is done.
     """
 
     write: Callable[[Report], bytes]
-    kind: Literal["text", "bytes"] = "text"
+    words: Text  # what it is for
+    kind: Literal["text", "bytes"] = "text"  # bytes are for a file only
     ready: Callable[[], None] = _nothing
 
 
-# Each imports what it needs when it is called: the text report needs no template, no form needs all of them.
+def _audit_csv(report: Report) -> bytes:
+    from zoneguard.report.audit import render_audit
+
+    return render_audit(report).encode()
 
 
-def _text(report: Report) -> bytes:
-    from zoneguard.report.text import render_text
+def _csv(report: Report) -> bytes:
+    from zoneguard.report.csv import render_csv
 
-    return render_text(report).encode()
+    return render_csv(report).encode()
+
+
+def _eve(report: Report) -> bytes:
+    from zoneguard.report.eve import render_eve
+
+    return render_eve(report).encode()
+
+
+def _github(report: Report) -> bytes:
+    from zoneguard.report.annotations import render_github
+
+    return render_github(report).encode()
+
+
+def _gitlab(report: Report) -> bytes:
+    from zoneguard.report.annotations import render_gitlab
+
+    return render_gitlab(report).encode()
+
+
+def _html(report: Report) -> bytes:
+    from zoneguard.report.html import render_html
+
+    return render_html(report).encode()
 
 
 def _json(report: Report) -> bytes:
@@ -42,10 +72,10 @@ def _json(report: Report) -> bytes:
     return render_json(report).encode()
 
 
-def _html(report: Report) -> bytes:
-    from zoneguard.report.html import render_html
+def _junit(report: Report) -> bytes:
+    from zoneguard.report.junit import render_junit
 
-    return render_html(report).encode()
+    return render_junit(report).encode()
 
 
 def _pdf(report: Report) -> bytes:
@@ -60,9 +90,43 @@ def _pdf_ready() -> None:
     refuse_without_means()
 
 
+def _sarif(report: Report) -> bytes:
+    from zoneguard.report.sarif import render_sarif
+
+    return render_sarif(report).encode()
+
+
+def _text(report: Report) -> bytes:
+    from zoneguard.report.text import render_text
+
+    return render_text(report).encode()
+
+
 FORMS: Mapping[str, Form] = {
-    "html": Form(write=_html),
-    "json": Form(write=_json),
-    "pdf": Form(write=_pdf, kind="bytes", ready=_pdf_ready),
-    "text": Form(write=_text),
+    "audit-csv": Form(
+        write=_audit_csv,
+        words=Text(ja="監査調書（9列に判定と証跡を加えた表）", en="the audit working paper, as a table"),
+    ),
+    "csv": Form(write=_csv, words=Text(ja="表計算ソフト向けの指摘の表", en="findings for spreadsheets")),
+    "eve": Form(
+        write=_eve, words=Text(ja="Suricata EVE の形のJSON行", en="JSON lines shaped as Suricata EVE")
+    ),
+    "github": Form(write=_github, words=Text(ja="GitHub Actions の注釈", en="annotations of GitHub Actions")),
+    "gitlab": Form(write=_gitlab, words=Text(ja="GitLab の Code Quality", en="Code Quality of GitLab")),
+    "html": Form(
+        write=_html,
+        words=Text(ja="綴じて残す報告書（画面と A4）", en="the report to file, for the screen and A4"),
+    ),
+    "json": Form(
+        write=_json, words=Text(ja="報告の全部（ほかの形はここから作れます）", en="all of the report")
+    ),
+    "junit": Form(write=_junit, words=Text(ja="JUnit XML", en="JUnit XML")),
+    "pdf": Form(
+        write=_pdf,
+        words=Text(ja="綴じて残す報告書（A4）", en="the report to file, on A4"),
+        kind="bytes",
+        ready=_pdf_ready,
+    ),
+    "sarif": Form(write=_sarif, words=Text(ja="SARIF 2.1.0", en="SARIF 2.1.0")),
+    "text": Form(write=_text, words=Text(ja="人が読む文章", en="words for people")),
 }

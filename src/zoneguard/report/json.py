@@ -138,6 +138,7 @@ def _summary(summary: Summary) -> Json:
         "by_severity": {severity.value: count for severity, count in summary.by_severity.items()},
         "by_verdict": {verdict.value: count for verdict, count in summary.by_verdict.items()},
         "fail_on": summary.fail_on.value,
+        **({"fail_on_new": True} if summary.fail_on_new else {}),
         "exit_code": int(summary.exit_code),
     }
 

@@ -105,6 +105,7 @@ class Summary:
     exit_code: ExitCode
     waived: int = 0
     fail_on: Severity = Severity.MEDIUM
+    fail_on_new: bool = False  # only what is new against the baseline fails the run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

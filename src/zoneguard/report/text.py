@@ -11,14 +11,22 @@ from zoneguard.report.harmless import harmless
 from zoneguard.report.model import observed_period
 from zoneguard.report.when import short, time_zone
 from zoneguard.report.width import cells, left, right, wrap
-from zoneguard.report.words import EXIT_CODES, SATISFIED, SEVERITIES, STATUSES, VERDICTS
+from zoneguard.report.words import (
+    BASELINE_STATES,
+    EXIT_CODES,
+    SATISFIED,
+    SEVERITIES,
+    STATUSES,
+    VERDICTS,
+    WAIVER_STATES,
+)
 from zoneguard.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import TextIO
 
-    from zoneguard.report.model import InputRead, MatrixCell, Report
+    from zoneguard.report.model import InputRead, MatrixCell, Report, WaiverRead
     from zoneguard.text import Lang
 
 PLAIN_WIDTH = 80
@@ -53,7 +61,7 @@ def print_report(report: Report, terminal: TextIO) -> None:
 
 def _lines(report: Report, width: int) -> Iterator[tuple[str, str]]:
     """Yield the kind of each line (a heading, a severity or nothing) and the line, made harmless."""
-    for section in (_header, _matrix, _findings, _unverifiable, _coverage, _summary):
+    for section in (_header, _matrix, _findings, _absent, _unverifiable, _waivers, _coverage, _summary):
         for kind, line in section(report, width):
             yield kind, harmless(line)
 
@@ -65,8 +73,11 @@ def _heading(title: str) -> Iterator[tuple[str, str]]:
 
 
 def _labelled(rows: list[tuple[str, str]], width: int) -> Iterator[tuple[str, str]]:
-    column = max(cells(label) for label, _ in rows) + 2
+    column = min(max(cells(label) for label, _ in rows) + 2, width // 2)
     for label, value in rows:
+        if cells(label) > column - 2:  # a name from outside: beside it there would be no room
+            yield from (("", line) for line in wrap(label, width))
+            label = ""  # noqa: PLW2901 - it is told
         for number, line in enumerate(wrap(harmless(value), width - column)):
             yield "", left(label if number == 0 else "", column) + line
 
@@ -201,6 +212,46 @@ def _unverifiable(report: Report, width: int) -> Iterator[tuple[str, str]]:
     yield from _labelled(rows, width)
 
 
+def _absent(report: Report, width: int) -> Iterator[tuple[str, str]]:
+    """List what the baseline held and this run did not find, with what keeps that from being good news."""
+    lang, baseline = report.lang, report.baseline
+    if baseline is None or not (report.absent or baseline.notes):
+        return
+    yield from _heading(Text(ja="以前の報告との違い", en="Against the baseline").in_(lang))
+    for note in baseline.notes:
+        yield from (("", line) for line in wrap(harmless(note.in_(lang)), width))
+    word = BASELINE_STATES["absent"].in_(lang)
+    for one in report.absent[:_MOST_OF_A_RULE]:
+        zones = " → ".join(party.zone for party in (one.orig, one.resp) if party)
+        told = " ".join(part for part in (one.rule, zones, one.service, one.title.in_(lang)) if part)
+        yield from (("", line) for line in wrap(harmless(f"{word}: {told}"), width))
+    more = len(report.absent) - _MOST_OF_A_RULE
+    if more > 0:
+        yield "", Text(ja=f"ほか {more:,} 件。", en=f"And {more:,} more.").in_(lang)
+
+
+def _waivers(report: Report, width: int) -> Iterator[tuple[str, str]]:
+    """Give the register: what each waiver covers, and which end soon, have ended, or are too weak."""
+    if not report.waivers:
+        return
+    yield from _heading(Text(ja="例外措置の台帳", en="Register of waivers").in_(report.lang))
+    yield from _labelled([(harmless(one.id), _waiver(one).in_(report.lang)) for one in report.waivers], width)
+
+
+def _waiver(one: WaiverRead) -> Text:
+    state = WAIVER_STATES[one.state]
+    exceeded = Text(
+        ja=f"重大度が上限を超えるため適用しない指摘 {one.exceeded:,} 件。",
+        en=f" Too grave for it, and not covered: {one.exceeded:,}.",
+    )
+    return Text(
+        ja=f"{one.rule}、{one.owner}、{one.until} まで（{state.ja}）。適用 {one.covered:,} 件。"
+        f"{exceeded.ja if one.exceeded else ''}理由: {one.reason}",
+        en=f"{one.rule}, {one.owner}, until {one.until} ({state.en}). Covers {one.covered:,}."
+        f"{exceeded.en if one.exceeded else ''} Reason: {one.reason}",
+    )
+
+
 def _coverage(report: Report, width: int) -> Iterator[tuple[str, str]]:
     lang, seen = report.lang, report.coverage
     if not _has_captures(report):
@@ -274,9 +325,24 @@ def _summary(report: Report, width: int) -> Iterator[tuple[str, str]]:
         ja=f"終了コード {code}: {meaning}（しきい値: {threshold}）。",
         en=f"Exit code {code}: {meaning} (threshold: {threshold.lower()}).",
     )
-    sentences = [told, *([waived] if summary.waived else []), ended]
+    only_new = Text(
+        ja="終了コードは、比較元にない（または悪化した）指摘だけで決めました。",
+        en="Only findings that are new against the baseline count for the exit code.",
+    )
+    sentences = [told, *([waived] if summary.waived else []), *_compared(report)]
+    sentences += [*([only_new] if summary.fail_on_new else []), ended]
     for sentence in sentences:
         for line in wrap(sentence.in_(lang), width):
             yield "", line
     if none and clean:
         yield "", SATISFIED.in_(lang)
+
+
+def _compared(report: Report) -> Iterator[Text]:
+    one = report.baseline
+    if one is not None:
+        made = short(one.generated, time_zone(report.policy.timezone))
+        yield Text(
+            ja=f"以前の報告 {one.path}（{made}）との比較: 新規 {one.new:,}、継続 {one.unchanged:,}、消滅 {one.absent:,}。",
+            en=f"Against {one.path} ({made}): new {one.new:,}, unchanged {one.unchanged:,}, absent {one.absent:,}.",
+        )

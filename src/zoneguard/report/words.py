@@ -27,6 +27,18 @@ STATES: dict[str, Text] = {
     "data": Text(ja="データあり", en="data"),
 }
 
+WAIVER_STATES: dict[str, Text] = {
+    "active": Text(ja="有効", en="active"),
+    "expiring": Text(ja="30日以内に期限", en="ends within 30 days"),
+    "expired": Text(ja="期限切れ", en="ended"),
+}
+
+BASELINE_STATES: dict[str, Text] = {
+    "new": Text(ja="新規", en="new"),
+    "unchanged": Text(ja="継続", en="unchanged"),
+    "absent": Text(ja="消滅", en="absent"),
+}
+
 EXIT_CODES: dict[ExitCode, Text] = {
     ExitCode.CLEAN: Text(ja="しきい値以上の指摘はありません", en="no findings at the threshold"),
     ExitCode.FINDINGS: Text(

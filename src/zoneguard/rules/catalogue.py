@@ -91,6 +91,8 @@ CATALOGUE: tuple[Rule, ...] = (
     observation.RULE,  # ZG-I01
 )
 
+USUAL = {rule.id: rule.severity for rule in CATALOGUE}
+
 
 def judge(
     evidence: Evidence,
@@ -101,10 +103,11 @@ def judge(
     """Judge evidence by every rule: one primary finding a subject, clauses and waivers put in, gravest first."""
     table = shipped_clauses() if clauses is None else clauses
     cited = {rule.id: tuple(table[key] for key in rule.clauses) for rule in catalogue}
+    usual = {rule.id: rule.severity for rule in catalogue}
     asked = (rule for rule in catalogue if evidence.traffic or not rule.needs_traffic)
     found = ((rule, finding) for rule in asked for finding in rule.check(evidence))
     findings = (
-        waive(finding, evidence.policy.waivers, today=evidence.today)
+        waive(finding, evidence.policy.waivers, today=evidence.today, usual=usual)
         for finding in primaries(evidence, found, cited)
     )
     return tuple(sorted(findings, key=_place))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from zoneguard.rules.telling import merge
-from zoneguard.rules.waiving import waive
+from zoneguard.rules.waiving import naming
 from zoneguard.text import Text
 
 if TYPE_CHECKING:
@@ -65,8 +65,9 @@ def together(
 
 
 def _waiver(evidence: Evidence, finding: Finding) -> str | None:
-    applied = waive(finding, evidence.policy.waivers, today=evidence.today).waiver
-    return applied.id if applied else None
+    # By name alone: of a group that grew too grave for its waiver, nothing is waived (catalogue.judge).
+    found = next(naming(finding, evidence.policy.waivers, today=evidence.today), None)
+    return found.id if found else None
 
 
 def how_many(members: Sequence[Alone]) -> int:
