@@ -215,7 +215,7 @@ def _cell(value: Json) -> MatrixCell:
 
 
 def _rule(value: Json) -> RuleRead:
-    words = {key: _text(value[key]) for key in ("title", "why", "remedy", "shortfall") if key in value}
+    words: Json = {key: _text(value[key]) for key in ("title", "why", "remedy", "shortfall") if key in value}
     return RuleRead(**{**value, **words, "severity": Severity(value["severity"])})
 
 
