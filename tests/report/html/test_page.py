@@ -217,6 +217,10 @@ def shapes(read):
     return {(tag, frozenset(values)) for tag, values in read.tags}
 
 
+def test_a_page_stays_small_however_long_the_words_in_it():
+    assert len(render_html(hostile("漢x" * 50_000)).encode()) < 5_000_000
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.text(st.characters(), min_size=1, max_size=40))
 def test_any_word_comes_out_as_text(word):

@@ -39,6 +39,10 @@ if TYPE_CHECKING:
 
     from zoneguard.report.model import Report
 
+_LONGEST = (
+    2_000  # characters of one string: whoever made an export or a policy decides how long its names are
+)
+
 # Named, not embedded: what Debian, Windows, macOS and the packages of IPA bring with them.
 FONTS = (
     '"Noto Sans CJK JP", "Noto Sans JP", "BIZ UDPGothic", "Yu Gothic", YuGothic, "Hiragino Sans",'
@@ -108,8 +112,10 @@ def _template() -> Template:
 
 
 def _shown(value: Any) -> Any:  # noqa: ANN401 - whatever a template prints
-    """Show control and direction marks of strings; what the template itself made stays."""
-    return harmless(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    """Show control and direction marks of strings, cut where nobody reads on; what the template made stays."""
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    return harmless(value if len(value) <= _LONGEST else value[:_LONGEST] + "…")
 
 
 def _style(report: Report) -> str:
