@@ -86,6 +86,11 @@ unit-programs:
 store-programs:
 	$(call packages,{ command -v initdb || ls /usr/lib/postgresql/*/bin/initdb; } && command -v openssl,postgresql openssl)
 
+# The HTML report is opened in a real browser, and printed with Japanese fonts.
+.PHONY: browser-programs
+browser-programs:
+	$(call packages,{ command -v chromium || command -v google-chrome; } && fc-list :lang=ja | grep -q .,chromium fontconfig fonts-noto-cjk)
+
 .PHONY: demo-programs
 demo-programs:
 	$(call packages,command -v ip,iproute2)
@@ -132,7 +137,7 @@ bundle:  ## Gather bundle/, to install on a machine without a network: make bund
 # --- checks --------------------------------------------------------------------------------------------
 
 .PHONY: check
-check: setup aerleon test-programs store-programs unit-programs  ## Lint, types, layers and tests: what .ci/run runs
+check: setup aerleon test-programs store-programs unit-programs browser-programs  ## Lint, types, layers and tests: what .ci/run runs
 	@[ "$$(id -u)" != 0 ] || $(MAKE) oracle-programs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from zoneguard import __version__
-from zoneguard.api.accounting import rules_read
+from zoneguard.api.grading import rule_read
 from zoneguard.findings.finding import Finding, Party, Severity, Verdict
 from zoneguard.report.model import Coverage, InputRead, PolicyRead, Report, Summary, Tool, Unverifiable
 from zoneguard.rules.clauses import shipped_clauses
@@ -66,7 +66,7 @@ def change_report(
         ),
         matrix=(),
         findings=findings,
-        rules=tuple(rule for rule in rules_read(captures=False, exports=True) if rule.id == RULE.id),
+        rules=(rule_read(RULE, asked=True),),
         absent=tuple(one for one in told if one.baseline == "absent"),
     )
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from zoneguard import __version__
-from zoneguard.api.accounting import compare, read_earlier, rules_read, waivers_read
+from zoneguard.api.accounting import compare, read_earlier, waivers_read
 from zoneguard.api.exports import ExportRead, discover_policy, export_format, read_export
 from zoneguard.capture.metering import Metered
 from zoneguard.errors import ExitCode, InputRefusedError
@@ -277,10 +277,24 @@ def _report(
     earlier: Earlier | None,
     generated: int,
 ) -> Report:
+    from zoneguard.api.grading import clause_grades, rules_read
+    from zoneguard.api.register import register, zones_read
     from zoneguard.policy.undecided import open_points
-    from zoneguard.report.model import PolicyRead, Report, Tool, ZoneRead
+    from zoneguard.report.model import PolicyRead, Report, Tool
+    from zoneguard.rules.catalogue import CATALOGUE
+    from zoneguard.rules.clauses import shipped_clauses
 
     matrix = _matrix(policy, judged)
+    asked = rules_read(
+        CATALOGUE,
+        findings,
+        policy=policy,
+        observed=evidence.zones_observed,
+        traffic=evidence.traffic,
+        exports=bool(results),
+        traffic_short=_traffic_short(findings, metered) if evidence.traffic else None,
+        exports_short=_exports_short(findings, results),
+    )
     kinds = {"capture"} if metered.inputs else set()
     kinds |= {"export"} if results else set()
     held = compare(findings, earlier, policy=policy, kinds=kinds) if earlier is not None else None
@@ -295,10 +309,7 @@ def _report(
             organization=policy.organization,
             model=policy.model,
             timezone=policy.timezone,
-            zones=tuple(
-                ZoneRead(id=zone.id, role=policy.role(zone.id) or zone.role, name=zone.name)
-                for zone in policy.zones
-            ),
+            zones=zones_read(policy),
             to_decide=len(open_points(policy)),
         ),
         inputs=(*(_input_read(one) for one in metered.inputs), *(_export_read(one) for one in results)),
@@ -307,10 +318,13 @@ def _report(
         matrix=matrix,
         findings=findings,
         gateways=gateways,
-        rules=rules_read(captures="capture" in kinds, exports="export" in kinds),
+        rules=asked,
         waivers=waivers_read(policy, findings, today=evidence.today),
         baseline=held.baseline if held is not None else None,
         absent=held.absent if held is not None else (),
+        today=evidence.today,
+        register=register(policy, evidence),
+        clauses=clause_grades(shipped_clauses(), CATALOGUE, asked, findings),
     )
 
 
@@ -441,6 +455,46 @@ def _summary(
     )
 
 
+def _traffic_short(findings: Sequence[Finding], metered: Metered) -> Text | None:
+    """Say what keeps the traffic from having been seen as a whole; None when nothing does."""
+    from zoneguard.api.grading import coverage_shortfall
+
+    told = coverage_shortfall(findings, of_exports=False)
+    if told is not None or not _lost_traffic(metered):
+        return told
+    if not metered.coverage.packets:
+        return Text(ja="キャプチャにパケットがありません。", en="The captures hold no packet.")
+    return Text(
+        ja="通信の一部が、記録されていないか、途中で切れているか、解釈できません（観測範囲の章を参照）。",
+        en="Part of the traffic was not captured, cut off or not understood (see the coverage).",
+    )
+
+
+def _exports_short(findings: Sequence[Finding], results: Sequence[ExportRead]) -> Text | None:
+    from zoneguard.api.grading import coverage_shortfall
+
+    told = coverage_shortfall(findings, of_exports=True)
+    unclear = [one.result.file for one in results if one.is_inconclusive]
+    if told is not None or not unclear:
+        return told
+    return Text(
+        ja=f"{'、'.join(unclear)} に、通る通信を変え得るのに解釈できない行があります。",
+        en=f"Lines that may change what passes were not understood in {', '.join(unclear)}.",
+    )
+
+
+def _lost_traffic(metered: Metered) -> bool:
+    """Tell whether captures were given and are not whole, so that what they do not show may yet have been."""
+    seen = metered.coverage
+    return bool(metered.inputs) and bool(
+        any(one.reading.faults for one in metered.inputs)
+        or seen.packets == 0
+        or seen.dropped
+        or seen.truncated
+        or _INCONCLUSIVE & seen.not_decoded.keys()
+    )
+
+
 def _exit_code(
     policy: Policy,
     live: Sequence[Finding],
@@ -458,16 +512,11 @@ def _exit_code(
         return ExitCode.REFUSED
     if any(fails(one, fail_on, only_new=fail_on_new) for one in live):
         return ExitCode.FINDINGS
-    seen = metered.coverage
     if (
         is_unsure(live)
         or any(zone.to_decide for zone in policy.zones)
-        or any(one.reading.faults for one in metered.inputs)
-        or (seen.packets == 0 and metered.inputs)
+        or _lost_traffic(metered)
         or any(one.is_inconclusive for one in results)
-        or seen.dropped
-        or seen.truncated
-        or _INCONCLUSIVE & seen.not_decoded.keys()
     ):
         return ExitCode.INCONCLUSIVE
     return ExitCode.CLEAN

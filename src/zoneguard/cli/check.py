@@ -134,9 +134,10 @@ def check(
         )
     lang = ctx.ensure_object(Options).lang
     targets = report_targets(formats, output)
-    for _, path in targets:
+    for form, path in targets:
         if path is not None:
             refuse_unwritable(path)
+        FORMS[form].ready()
     generated = time_of_run()
     with ProgressBar(total_size(evidence), lang=lang) as progress:
         report = api.check(
@@ -191,6 +192,13 @@ def report_targets(
             Text(
                 ja="ファイルのない --format は1つだけです。2つ目からは json=report.json のように指定してください。",
                 en="Only one --format may go without a file; name one for the others, as in json=report.json.",
+            )
+        )
+    if plain and plain[0] in FORMS and FORMS[plain[0]].kind == "bytes" and output is None:
+        raise UsageError(
+            Text(
+                ja=f"{plain[0]} は画面に出せません。{plain[0]}=report.{plain[0]} のようにファイルを指定してください。",
+                en=f"{plain[0]} is not for a terminal; name a file, as in {plain[0]}=report.{plain[0]}.",
             )
         )
     files: list[tuple[str, Path | None]] = [(form, Path(file)) for form, sign, file in named if sign]

@@ -150,4 +150,5 @@ RULE = Rule(
     ),
     check=check,
     needs_traffic=False,
+    needs_exports=True,
 )
