@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
+from zoneguard.report.gateways import gateway_rows
 from zoneguard.report.harmless import harmless
 from zoneguard.report.html.findings import MOST_IN_FULL, MOST_LINES, told_findings
 from zoneguard.report.html.graph import draw
@@ -84,6 +85,7 @@ def render_html(report: Report, *, most_in_full: int = MOST_IN_FULL, most_lines:
         told=told,
         difference=difference(report),
         left_out=left_out_words(told.left_out).in_(lang),
+        gateways=tuple(gateway_rows(report)) if has_traffic else (),
         coverage=coverage_rows(report, names),
         unverifiable=unverifiable_rows(report),
         shortfalls=shortfall_rows(report),

@@ -213,6 +213,8 @@ def coverage_rows(report: Report, names: Mapping[str, str]) -> tuple[tuple[str, 
         (Text(ja="ミラーの重複", en="Mirror copies"), seen.duplicates),
         (Text(ja="途中で切れたパケット", en="Packets cut off"), seen.truncated),
         (Text(ja="取りこぼしたパケット", en="Packets dropped"), seen.dropped),
+        (Text(ja="中を開いたフロー", en="Flows opened"), seen.opened),
+        (Text(ja="上限により開かなかったフロー", en="Flows not opened, for their number"), seen.not_opened),
         (Text(ja="所属不明の端点", en="Endpoints in no zone"), seen.unknown_endpoints),
     )
     rows = [(label.in_(lang), f"{count:,}") for label, count in counts]
