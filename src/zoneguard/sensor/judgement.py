@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from zoneguard.api.judging import has_finding, is_unsure
 from zoneguard.api.watching import Watch, since
 from zoneguard.errors import ExitCode, InputRefusedError, StoreUnavailableError
 from zoneguard.findings.finding import Severity
+from zoneguard.findings.threshold import has_failing, is_unsure
 from zoneguard.net.flow import CaptureCoverage
 from zoneguard.sensor import commands as do
 from zoneguard.sensor.captures import Faults, Names
@@ -151,7 +151,7 @@ class Judgement:
     def verdict(self) -> ExitCode:
         """Give the exit code of the last judgement, decided as that of `check`."""
         live = [one for one in self._told if one.waiver is None]
-        if has_finding(live, Severity.MEDIUM):
+        if has_failing(live, Severity.MEDIUM):
             return ExitCode.FINDINGS
         nothing = since(self._last, self._base).packets == 0
         unsure = is_unsure(live) or nothing or self._missed or self._faults
