@@ -68,3 +68,10 @@ def test_a_name_counts_where_the_way_itself_is_not_allowed():
     look = opened(direct, spoken=Spoken.TLS, tls=TlsSeen(server_name="relay.anydesk.com"))
     (finding,) = judged(direct, looks=(look,), opened=True)
     assert "ZG-B05" in {finding.rule, *finding.related}
+
+
+def test_a_tool_is_found_where_many_clients_were_gathered_into_one_line():
+    gathered = replace(BROWSING, orig=replace(BROWSING.orig, address="40 addresses"), peers=40, flows=400)
+    look = opened(BROWSING, spoken=Spoken.HTTP, proxy=connect("router7.teamviewer.com"))
+    (finding,) = tools(*judged(gathered, policy=city(WAY), looks=(look,), opened=True))
+    assert finding.orig.address == IN

@@ -80,3 +80,10 @@ def test_a_declared_bound_takes_the_place_of_the_usual_one():
 def test_nothing_seen_of_a_udp_side_channel_says_nothing():
     side = replace(SESSION, protocol=17, service="udp/3389")
     assert judged(side, policy=POLICY, looks=(screen(side, sight=Sight.NOTHING),), opened=True) == ()
+
+
+def test_another_protocol_is_found_where_many_terminals_were_gathered_into_one_line():
+    gathered = replace(SESSION, orig=replace(SESSION.orig, address="40 addresses"), peers=40, flows=400)
+    look = screen(SESSION, spoken=Spoken.SMB)
+    (finding,) = judged(gathered, policy=POLICY, looks=(look,), opened=True)
+    assert (finding.rule, finding.orig.address) == ("ZG-B02", LG)

@@ -34,18 +34,21 @@ def check(evidence: Evidence) -> Iterator[Finding]:
     A declared flow approves what it names: a screen flow its screen protocol, any flow the names of its
     destination and the protocol whose own port it opens. A port alone tells a tool only where nothing is declared.
     """
-    opened = by_conversation(evidence.looks)
-    for one in evidence.conversations:
+    named: set[Conversation] = set()
+    # Where many peers were gathered into one line, the flows that were opened are lines of their own.
+    for one, opened in by_conversation(evidence.looks).items():
         if one.decision is not Decision.ALLOWED and not is_breach(one):
             continue
-        looks = [(look, told) for look in opened.get(one, ()) if (told := _told(evidence, look))]
+        looks = [(look, told) for look in opened if (told := _told(evidence, look))]
         for name in dict.fromkeys(told.tool.name for _, told in looks):
+            named.add(one)
             yield _finding(
                 evidence,
                 [look for look, told in looks if told.tool.name == name],
                 next(told for _, told in looks if told.tool.name == name),
             )
-        if not looks and (told := _by_header(one)):
+    for one in evidence.conversations:
+        if one not in named and is_breach(one) and (told := _by_header(one)):
             yield tell(
                 RULE,
                 one,
@@ -73,9 +76,7 @@ def _approves(flow: AllowedFlow, one: Looked, told: Told) -> bool:
 
 def _by_header(one: Conversation) -> Told | None:
     """Tell a tool that was not opened by its port; a screen protocol is left to the rules of crossings."""
-    if one.decision is Decision.ALLOWED or one.services > 1:
-        return None
-    return told_by_port(one.protocol, one.port)
+    return told_by_port(one.protocol, one.port) if one.services == 1 else None
 
 
 def _finding(evidence: Evidence, looks: list[Looked], told: Told) -> Finding:

@@ -63,7 +63,8 @@ def check(evidence: Evidence) -> Iterator[Finding]:
     its beginning only: the middle of a session and UDP side channels look like that.
     """
     looks = by_conversation(opened_for(evidence, Ask.SCREEN))
-    for one in evidence.conversations:
+    # Where many peers were gathered into one line, the flows that were opened are lines of their own.
+    for one in dict.fromkeys((*looks, *evidence.conversations)):
         if one.decision is not Decision.ALLOWED or one.state is not State.DATA:
             continue
         flow = flow_of(evidence.policy, one.allowed_by)
