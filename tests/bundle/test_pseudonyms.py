@@ -123,6 +123,16 @@ def test_nothing_of_the_original_is_left(tmp_path, key, monkeypatch):
         assert check(bundle, with_key, *evidence, tmp_path=tmp_path, policy=policy_file) == ExitCode.FINDINGS
     assert main.run(["report", "verify", str(hidden)]) == ExitCode.CLEAN
 
+    # Findings and frames keep their numbers: by them the city reads what a vendor answers.
+    told = [json.loads((one / "report.json").read_text("utf-8"))["findings"] for one in (plain, hidden)]
+    assert [one["rule"] for one in told[0]] == [one["rule"] for one in told[1]]
+    frames = [
+        json.loads((one / "manifest.json").read_text("utf-8"))["evidence"]["frames"]
+        for one in (plain, hidden)
+    ]
+    assert [(one["original"], one["time"]) for one in frames[0]] == [
+        (one["original"], one["time"]) for one in frames[1]
+    ]
     report = json.loads((plain / "report.json").read_text("utf-8"))
     known = load_policy(policy_file)
     secrets = {
