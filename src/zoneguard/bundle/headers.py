@@ -1,7 +1,7 @@
 """Packet headers under pseudonyms: only what is understood is kept, the rest of the frame is cut.
 
-Kept are Ethernet and the cooked links of Linux, VLAN tags, MPLS, ARP, IPv4 and IPv6 also inside each other, and the
-first octets of TCP, UDP, SCTP and ICMP. Options become no-operation, checksums become zero: that of a header would
+Kept are Ethernet and the cooked links of Linux, VLAN tags, MPLS, ARP, IPv4 and IPv6, these inside each other, in GRE
+and in VXLAN too, and the first octets of TCP, UDP, SCTP and ICMP. Options become no-operation, checksums become zero: that of a header would
 give its original addresses away.
 """
 
@@ -21,7 +21,9 @@ _MOST_LAYERS: Final = 8
 _TAGS: Final = (0x8100, 0x88A8, 0x9100)
 _ARP, _IP, _IP6, _MPLS = 0x0806, 0x0800, 0x86DD, 0x8847
 _NOP: Final = 1  # an option of TCP and IPv4 that does nothing (RFC 9293, RFC 791)
-_TCP: Final = 6
+_TCP, _UDP, _GRE = 6, 17, 47
+_VXLAN_PORTS: Final = (4789, 8472)  # RFC 7348, and the one of Linux before it
+_BRIDGED: Final = 0x6558  # Ethernet in GRE
 # Octets kept of a transport header, and where its checksum stands. TCP, UDP, ICMP, ICMPv6, SCTP, UDP-Lite, IGMP.
 _TRANSPORT: Final = {6: (20, 16), 17: (8, 6), 1: (4, 2), 58: (4, 2), 132: (12, 8), 136: (8, 6), 2: (4, 2)}
 _QUOTES: Final = {
@@ -46,7 +48,7 @@ def conceal_frame(frame: CutFrame, names: Pseudonyms) -> CutFrame:
     data = bytes(frame.data)
     match frame.link:
         case _Link.ETHERNET:
-            made = _ethernet(data, names)
+            made = _ethernet(data, names, 0)
         case _Link.COOKED if len(data) >= 16:
             made = _cooked(data, names)
         case _Link.COOKED2 if len(data) >= 20:
@@ -59,11 +61,11 @@ def conceal_frame(frame: CutFrame, names: Pseudonyms) -> CutFrame:
     return replace(frame, data=made)
 
 
-def _ethernet(data: bytes, names: Pseudonyms) -> bytes:
-    if len(data) < 14:
+def _ethernet(data: bytes, names: Pseudonyms, depth: int) -> bytes:
+    if len(data) < 14 or depth > _MOST_LAYERS:
         return b""
     head = _mac(data[:6], names) + _mac(data[6:12], names) + data[12:14]
-    return head + _network(int.from_bytes(data[12:14], "big"), data[14:], names, 0)
+    return head + _network(int.from_bytes(data[12:14], "big"), data[14:], names, depth)
 
 
 def _cooked(data: bytes, names: Pseudonyms) -> bytes:
@@ -127,6 +129,8 @@ def _ipv6(data: bytes, names: Pseudonyms, depth: int) -> bytes:
 def _body(protocol: int, data: bytes, names: Pseudonyms, depth: int) -> bytes:
     if protocol in (4, 41):
         return _network(_IP if protocol == 4 else _IP6, data, names, depth + 1)
+    if protocol == _GRE:
+        return _gre(data, names, depth)
     if protocol not in _TRANSPORT:
         return b""
     size, checksum = _TRANSPORT[protocol]
@@ -134,12 +138,30 @@ def _body(protocol: int, data: bytes, names: Pseudonyms, depth: int) -> bytes:
     head[checksum : checksum + 2] = bytes(len(head[checksum : checksum + 2]))
     if protocol == 132:  # its checksum has four octets (RFC 9260)
         head[8:12] = bytes(len(head[8:12]))
+    if protocol == _UDP and len(data) >= 16 and int.from_bytes(data[2:4], "big") in _VXLAN_PORTS:
+        return bytes(head) + data[8:16] + _ethernet(data[16:], names, depth + 1)
     if protocol == _TCP and len(data) >= 20:
         head += bytes([_NOP]) * (min((data[12] >> 4) * 4, len(data)) - 20)
     if data[:1] and data[0] in _QUOTES.get(protocol, ()) and len(data) > 8:
         kind = _IP if data[8] >> 4 == 4 else _IP6
         return bytes(head) + bytes(4) + _network(kind, data[8:], names, depth + 1)
     return bytes(head)
+
+
+def _gre(data: bytes, names: Pseudonyms, depth: int) -> bytes:
+    """Keep the header of GRE (RFC 2784, RFC 2890) but for its checksum, and what it carries."""
+    if len(data) < 4 or data[1] & 7:
+        return b""
+    checked, keyed, counted = data[0] >> 7, data[0] >> 5 & 1, data[0] >> 4 & 1
+    begin = 4 + 4 * checked
+    end = begin + 4 * (keyed + counted)
+    head = data[:4] + bytes(4 * checked) + data[begin:end]
+    if len(data) < end:
+        return b""
+    kind = int.from_bytes(data[2:4], "big")
+    if kind == _BRIDGED:
+        return head + _ethernet(data[end:], names, depth + 1)
+    return head + _network(kind, data[end:], names, depth + 1)
 
 
 def _mac(octets: bytes, names: Pseudonyms) -> bytes:
