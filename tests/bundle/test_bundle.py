@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import os
@@ -14,6 +15,9 @@ import pytest
 
 from zoneguard.bundle.container import MOST_FILES, zip_octets
 from zoneguard.bundle.manifest import digest, render_sums
+from zoneguard.capture.cutting import cut_frames
+from zoneguard.capture.metering import Input, meter
+from zoneguard.capture.writing import write_capture
 from zoneguard.cli import main
 from zoneguard.errors import ExitCode
 
@@ -162,12 +166,50 @@ def test_a_frame_that_was_exchanged_is_found_with_the_originals_only(folder, cap
     assert "is not its header" in capfd.readouterr().out
 
 
-def test_an_evidence_capture_with_payload_or_of_other_length_is_named(folder, capfd):
-    sealed(folder, evidence_pcapng=Path(CAPTURES[0]).read_bytes())
+def test_an_evidence_capture_with_payload_or_of_other_length_is_named(folder, tmp_path, capfd):
+    inputs = [Input(path=Path(CAPTURES[0]))]
+    read = meter(inputs, lambda table: None).inputs
+    write_capture(tmp_path / "whole.pcapng", cut_frames(inputs, read, [(0, n) for n in range(1, 30)]))
+    sealed(folder, evidence_pcapng=(tmp_path / "whole.pcapng").read_bytes())
     assert verify(folder) == ExitCode.FINDINGS
     told = capfd.readouterr().out
     assert "has payload" in told
     assert "frames, and manifest.json lists" in told
+
+
+@pytest.mark.parametrize("octets", [b"", gzip.compress(bytes(9)), b"\n\r\r\n", b"\n\r\r\n" + bytes(range(256))])
+def test_an_evidence_capture_that_is_none_is_named(octets, folder, capfd):
+    sealed(folder, evidence_pcapng=octets)
+    assert verify(folder) == ExitCode.FINDINGS
+    assert "evidence.pcapng: it " in capfd.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "octets",
+    [
+        b"",
+        b"{}",
+        b"[" * 100_000,
+        b'{"schema": "zoneguard.bundle/1"}',
+        b"\xff",
+        b"9" * 9_999,
+        b"null",
+        b'{"schema": []}',
+    ],
+)
+def test_a_manifest_that_is_none_is_named(octets, folder, capfd):
+    (folder / "manifest.json").write_bytes(octets)
+    assert verify(folder) == ExitCode.FINDINGS
+    assert "manifest.json: it cannot be read as the list of a bundle." in capfd.readouterr().out
+
+
+def test_a_manifest_of_another_time_than_the_report_is_named(folder, capfd):
+    manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
+    manifest["created"] = "2020-01-01T00:00:00.000000000+09:00"
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    sealed(folder)
+    assert verify(folder) == ExitCode.FINDINGS
+    assert "version or time of making are not those of the report" in capfd.readouterr().out
 
 
 def test_a_file_that_is_no_input_is_told(folder, capfd):
@@ -230,7 +272,7 @@ def test_a_zip_bomb_is_refused_without_being_unpacked(tmp_path, capfd, monkeypat
     assert capfd.readouterr().err.count("too large for a bundle") == 2
 
 
-@pytest.mark.parametrize("octets", [b"", b"PK", b"PK\x05\x06" + bytes(18), os.urandom(4096)])
+@pytest.mark.parametrize("octets", [b"", b"PK", b"PK\x05\x06" + bytes(18), bytes(range(256)) * 16])
 def test_what_is_no_bundle_is_refused(octets, tmp_path, capfd):
     (tmp_path / "x.zip").write_bytes(octets)
     assert verify(tmp_path / "x.zip") == ExitCode.REFUSED

@@ -22,6 +22,8 @@ NAMES = Pseudonyms(bytes(range(7, 39)), roles={})
 FIELDS = ("ip.src", "ip.dst", "ipv6.src", "ipv6.dst", "arp.src.proto_ipv4", "arp.dst.proto_ipv4",
           "eth.src", "eth.dst", "arp.src.hw_mac", "arp.dst.hw_mac")  # fmt: skip
 
+KEPT = ("tcp.srcport", "tcp.dstport", "tcp.flags", "udp.srcport", "udp.dstport", "vlan.id", "tcp.seq_raw")
+
 
 def frames(path):
     inputs = [Input(path=path)]
@@ -30,9 +32,9 @@ def frames(path):
     return [header_only(one) for one in frames_of(held, [(0, n + 1) for n in range(read[0].reading.packets)])]
 
 
-def fields(path, *names):
+def fields(path):
     ran = subprocess.run(
-        ["tshark", "-n", "-r", path, "-T", "fields", *(word for name in names for word in ("-e", name))],
+        ["tshark", "-n", "-r", path, "-T", "fields", *(word for name in (*FIELDS, *KEPT) for word in ("-e", name))],
         capture_output=True, text=True, check=True, timeout=60,
     )  # fmt: skip
     return [line.split("\t") for line in ran.stdout.split("\n")[:-1]]
@@ -55,26 +57,17 @@ def test_no_frame_keeps_an_original_address_and_outer_headers_stay_readable(path
     before = frames(path)
     after = [conceal_frame(frame, NAMES) for frame in before]
     write_capture(tmp_path / "after.pcapng", after)
-    originals, concealed = fields(path, *FIELDS), fields(tmp_path / "after.pcapng", *FIELDS)
+    originals, concealed = fields(path), fields(tmp_path / "after.pcapng")
     for frame, was, now in zip(after, originals, concealed, strict=True):
-        for before_, after_ in zip(was, now, strict=True):
+        for before_, after_ in zip(was[: len(FIELDS)], now[: len(FIELDS)], strict=True):
             told = [one for one in before_.split(",") if one]
             if told:
                 assert octets(after_.split(",")[0]) == pseudonym(told[0])
             for one in told:
                 if pseudonym(one) != octets(one):
                     assert octets(one) not in frame.data
-    ports = (
-        "tcp.srcport",
-        "tcp.dstport",
-        "tcp.flags",
-        "udp.srcport",
-        "udp.dstport",
-        "vlan.id",
-        "tcp.seq_raw",
-    )
-    for was, now in zip(fields(path, *ports), fields(tmp_path / "after.pcapng", *ports), strict=True):
-        assert [one.split(",")[0] for one in now] == [one.split(",")[0] for one in was]
+        for before_, after_ in zip(was[len(FIELDS) :], now[len(FIELDS) :], strict=True):
+            assert after_.split(",")[0] == before_.split(",")[0]
 
 
 @given(st.binary(max_size=160), st.sampled_from([0, 1, 12, 101, 113, 147, 228, 229, 276]))

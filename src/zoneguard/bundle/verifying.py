@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from zoneguard import __version__
 from zoneguard.bundle.container import read_contents
-from zoneguard.bundle.evidence import GONE, REASONS, Captures, frames_of, locators
+from zoneguard.bundle.evidence import GONE, MOST_FRAMES, REASONS, Captures, frames_of, locators
 from zoneguard.bundle.making import RENDERED
 from zoneguard.bundle.manifest import (
     EVIDENCE,
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from zoneguard.capture.cutting import CutFrame
     from zoneguard.report.model import Report
 
+_PCAPNG: Final = b"\n\r\r\n"  # a section header block begins so
 MOST_FAULTS: Final = 50  # that are told one by one
 
 
@@ -160,6 +161,13 @@ def _agreement(files: Mapping[str, bytes], manifest: Manifest, report: Report) -
     inputs = [(one.path, one.size, one.sha256) for one in report.inputs]
     if inputs != [(one.path, one.size, one.sha256) for one in manifest.inputs]:
         yield _at(MANIFEST, "入力の一覧が報告と異なります", "its inputs are not those of the report")
+    made = (manifest.version, manifest.created)
+    if made != (report.tool.version, iso(report.generated, time_zone(report.policy.timezone))):
+        yield _at(
+            MANIFEST,
+            "作成した版または日時が報告と異なります",
+            "version or time of making are not those of the report",
+        )
     if report.tool.version != __version__:
         return  # another version may word the same report otherwise
     for form, name in RENDERED.items():
@@ -169,12 +177,24 @@ def _agreement(files: Mapping[str, bytes], manifest: Manifest, report: Report) -
 
 def _evidence(octets: bytes, folder: Path, faults: list[Text]) -> list[CutFrame]:
     """Read the evidence capture; faults are added where it cannot be read or holds more than headers."""
+    if not octets.startswith(_PCAPNG):  # a compressed one could be of any length
+        faults.append(_unread())
+        return []
     path = folder / EVIDENCE
     path.write_bytes(octets)
     captures = _metered([path])
     reading = captures.read[0].reading
     if reading.refused or reading.faults:
-        faults.append(_at(EVIDENCE, "キャプチャとして読めません", "it cannot be read as a capture"))
+        faults.append(_unread())
+    if reading.packets > MOST_FRAMES:
+        faults.append(
+            _at(
+                EVIDENCE,
+                f"パケットが {MOST_FRAMES:,} 個を超えています",
+                f"it holds more than {MOST_FRAMES:,} packets",
+            )
+        )
+        return []
     found: list[CutFrame] = []
     for frame in frames_of(captures, [(0, number) for number in range(1, reading.packets + 1)]):
         if frame is None:
@@ -189,6 +209,10 @@ def _evidence(octets: bytes, folder: Path, faults: list[Text]) -> list[CutFrame]
                 )
             )
     return found
+
+
+def _unread() -> Text:
+    return _at(EVIDENCE, "キャプチャとして読めません", "it cannot be read as a capture")
 
 
 def _frames(manifest: Manifest, frames: Sequence[CutFrame], report: Report | None) -> Iterator[Text]:
