@@ -177,7 +177,9 @@ def test_an_evidence_capture_with_payload_or_of_other_length_is_named(folder, tm
     assert "frames, and manifest.json lists" in told
 
 
-@pytest.mark.parametrize("octets", [b"", gzip.compress(bytes(9)), b"\n\r\r\n", b"\n\r\r\n" + bytes(range(256))])
+@pytest.mark.parametrize(
+    "octets", [b"", gzip.compress(bytes(9)), b"\n\r\r\n", b"\n\r\r\n" + bytes(range(256))]
+)
 def test_an_evidence_capture_that_is_none_is_named(octets, folder, capfd):
     sealed(folder, evidence_pcapng=octets)
     assert verify(folder) == ExitCode.FINDINGS

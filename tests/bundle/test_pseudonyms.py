@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import zipfile
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from pathlib import Path
 
@@ -14,11 +15,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.report.sample import WAIVED, sample
+from zoneguard.bundle.concealing import conceal
+from zoneguard.bundle.evidence import Evidence
 from zoneguard.bundle.pseudonyms import PrefixCipher, Pseudonyms
 from zoneguard.cli import main
 from zoneguard.errors import ExitCode
+from zoneguard.findings.finding import AppliedWaiver, LineLocator, Party
 from zoneguard.net.address import is_link_scope, is_public, number_of
 from zoneguard.policy.load import load_policy
+from zoneguard.report.contract import faults
+from zoneguard.report.json import report_document
+from zoneguard.report.model import Unverifiable
+from zoneguard.text import Text
 
 ROOT = Path(__file__).parents[2]
 KEY = bytes(range(7, 39))  # under which no pseudonym happens to be the original of something else
@@ -256,3 +265,49 @@ def test_a_key_without_a_bundle_is_2_and_originals_need_the_whole_bundle(tmp_pat
         == ExitCode.REFUSED
     )
     assert "A pseudonymised bundle cannot be held against" in capfd.readouterr().err
+
+
+HOSTILE = (
+    "\u202eevil",
+    "=cmd|calc",
+    "\x1b[31mred",
+    "'; DROP TABLE",
+    "<script>",
+    "../../etc/passwd",
+    "秘密の部署",
+    "192.0.2.1-192.0.2.9",
+)
+
+
+def test_whatever_stands_in_a_field_is_replaced_and_the_contract_still_holds():
+    policy = (ROOT / "zones.yaml").read_bytes()
+    for word in HOSTILE:
+        party = Party(zone=word, address=word, mac=word, port=1, vlan=1)
+        finding = replace(
+            WAIVED, orig=party, resp=party, device=word, line=word, service=word, allowed_by=word, title=_both(word),
+            message=_both(word), remedy=_both(word), locators=(LineLocator(file=word, line=1, text=word),),
+            waiver=AppliedWaiver(id=word, owner=word, reason=word, until="2027-03-31"),
+        )  # fmt: skip
+        report = sample("ja", findings=(finding,))
+        report = replace(
+            report,
+            inputs=tuple(replace(one, path=word, notes=(_both(word),)) for one in report.inputs),
+            coverage=replace(
+                report.coverage,
+                zones_observed=(word,),
+                unverifiable=(Unverifiable(rule="ZG-A05", reason=_both(word)),),
+            ),
+            matrix=tuple(replace(one, orig=word, resp=word) for one in report.matrix),
+            policy=replace(report.policy, path=word, organization=_both(word)),
+            absent=(finding,),
+        )
+        concealed, _, _ = conceal(report, policy, Evidence(frames=(), missing=()), KEY)
+        document = report_document(concealed)
+        assert list(faults(document)) == []
+        told = json.dumps(document, ensure_ascii=False)
+        assert word not in told
+        assert json.dumps(word)[1:-1] not in told
+
+
+def _both(word):
+    return Text(ja=word, en=word)
