@@ -86,6 +86,11 @@ unit-programs:
 store-programs:
 	$(call packages,{ command -v initdb || ls /usr/lib/postgresql/*/bin/initdb; } && command -v openssl,postgresql openssl)
 
+# The HTML report is opened in a real browser, and printed with Japanese fonts.
+.PHONY: browser-programs
+browser-programs:
+	$(call packages,{ command -v chromium || command -v google-chrome; } && fc-list :lang=ja | grep -q .,chromium fontconfig fonts-noto-cjk)
+
 .PHONY: demo-programs
 demo-programs:
 	$(call packages,command -v ip,iproute2)
@@ -132,7 +137,7 @@ bundle:  ## Gather bundle/, to install on a machine without a network: make bund
 # --- checks --------------------------------------------------------------------------------------------
 
 .PHONY: check
-check: setup aerleon test-programs store-programs unit-programs  ## Lint, types, layers and tests: what .ci/run runs
+check: setup aerleon test-programs store-programs unit-programs browser-programs  ## Lint, types, layers and tests: what .ci/run runs
 	@[ "$$(id -u)" != 0 ] || $(MAKE) oracle-programs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -165,7 +170,7 @@ bench-quick: setup bench-programs  ## The same in about two minutes, smaller; wr
 	$(BIN)/python bench/run.py --quick
 
 .PHONY: bench-live
-bench-live: setup oracle-programs test-programs  ## As root: live capture beside tcpdump on one wire, and memory under an endless scan
+bench-live: setup oracle-programs test-programs  ## As root: live capture beside tcpdump on one wire, and memory under an endless scan (half an hour)
 	$(BIN)/python bench/live.py
 	$(BIN)/python bench/endless.py
 
@@ -174,6 +179,10 @@ bench-live: setup oracle-programs test-programs  ## As root: live capture beside
 .PHONY: docs
 docs: setup  ## Generate the pages that are made from the code (rules)
 	$(BIN)/python docs/generate.py
+
+.PHONY: quickstart
+quickstart: setup  ## Put the real output of the first commands into both quickstarts
+	$(BIN)/python docs/fill_quickstart.py
 
 .PHONY: readme
 readme: setup  ## Put the real output of the demo into both READMEs
@@ -184,7 +193,7 @@ format: setup  ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-EXTRAS := --extra parquet --extra sensor --extra postgresql
+EXTRAS := --extra parquet --extra sensor --extra postgresql --extra pdf
 
 .PHONY: lock
 lock: setup  ## Resolve the dependencies anew: the files requirements*.lock

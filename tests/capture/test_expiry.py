@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 from random import Random
 from typing import Any
 
@@ -14,6 +15,7 @@ from tests.naive.generate import ACK, BEGIN, FIN, PSH, RST, SECOND, SYN, Frame
 from zoneguard.capture import expiry, flows, layout
 from zoneguard.capture.expiry import Timeouts
 from zoneguard.capture.flows import to_flows
+from zoneguard.capture.source import Source
 from zoneguard.capture.tables import Meter
 from zoneguard.net.flow import FlowTable, Opener, State
 
@@ -354,3 +356,17 @@ def test_packets_of_the_furthest_time_are_handed_on_too(*, compiled: bool) -> No
     endless.meter.finish()
     assert endless.flows().first_seen.tolist() == [layout.FURTHEST]
     assert int(endless.flows().orig_packets.sum() + endless.flows().copies.sum()) == 2
+
+
+def test_only_files_that_something_tells_of_are_in_use():
+    endless = Endless()
+    meter = endless.meter
+    for file in range(4):
+        frame = g.ethernet(g.ipv4(A, B, 17, g.udp(1000 + file, 53)))
+        source = io.BytesIO(g.pcap([Frame(BEGIN + file * 90 * SECOND, frame)], nano=True))
+        meter.read(
+            Source(name="", size=None, stream=source, compressed=False, digest=None, raw=source), file=file
+        )
+        meter.expire(BEGIN + file * 90 * SECOND)
+        meter.expire(BEGIN + file * 90 * SECOND + 10 * SECOND)
+    assert meter.files_in_use() == {3}

@@ -26,7 +26,7 @@ def back(flags: int, seq: int = 0, ack: int = 0, payload: bytes = b"") -> bytes:
 
 
 HANDSHAKE = (there(SYN, 100), back(SYN | ACK, 500, 101), there(ACK, 101, 501))
-HELLO = bytes.fromhex("16030100200100") + bytes(30)
+HELLO = bytes.fromhex("16030100200100001c0303") + bytes(26)
 
 
 def one(*frames: Frame) -> dict[str, object]:

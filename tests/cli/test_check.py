@@ -10,6 +10,7 @@ from zoneguard import api
 from zoneguard.cli import main
 from zoneguard.cli.check import report_targets
 from zoneguard.errors import ExitCode, UsageError
+from zoneguard.report import pdf
 
 
 @pytest.fixture
@@ -68,6 +69,7 @@ def test_a_place_that_cannot_be_written_is_refused_before_the_work(asked, tmp_pa
         ("--format", "xml"),
         ("--format", "json="),
         ("--format", "json", "--format", "text"),
+        ("--format", "pdf"),
         ("--today", "soon"),
     ],
 )
@@ -85,3 +87,19 @@ def test_forms_with_files_come_before_the_one_without():
     assert report_targets(("json",), Path("b")) == [("json", Path("b"))]
     with pytest.raises(UsageError):
         report_targets(("text", "json"), None)
+
+
+def test_html_can_go_to_standard_output_and_pdf_to_a_file(asked, tmp_path, capsys):
+    pytest.importorskip("weasyprint")
+    run("--format", "html", "--format", f"pdf={tmp_path / 'r.pdf'}", "--lang", "ja")
+    assert capsys.readouterr().out.startswith('<!doctype html>\n<html lang="ja">')
+    assert (tmp_path / "r.pdf").read_bytes().startswith(b"%PDF-")
+
+
+def test_a_pdf_that_cannot_be_made_is_refused_before_the_work(asked, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(pdf, "has_weasyprint", lambda: False)
+    monkeypatch.setattr(pdf, "browser", lambda: None)
+    assert run("--format", f"pdf={tmp_path / 'r.pdf'}") == ExitCode.LACKING
+    assert "nothing to make a PDF with" in capsys.readouterr().err
+    assert asked == {}
+    assert list(tmp_path.iterdir()) == []

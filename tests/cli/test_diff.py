@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.report.test_forms import READ_BY
+
 ROOT = Path(__file__).parents[2]
 CLEAN, MISTAKES = ROOT / "exports/csv/clean.csv", ROOT / "exports/csv/mistakes.csv"
 
@@ -104,3 +106,24 @@ def test_a_device_that_cannot_be_placed_is_no_clean_comparison(tmp_path):
     done = run("diff", tmp_path / "before.cfg", tmp_path / "after.cfg", "--lang", "en")
     assert done.returncode == 4, done.stderr
     assert "devices" in done.stdout
+
+
+@pytest.mark.parametrize(("before", "after"), [(CLEAN, MISTAKES), (MISTAKES, CLEAN), (MISTAKES, MISTAKES)])
+@pytest.mark.parametrize("every", [[], ["--all"]])
+def test_machine_forms_say_of_a_change_what_its_exit_code_says(before, after, every, tmp_path):
+    out = {form: tmp_path / form for form in ("sarif", "junit", "gitlab", "csv")}
+    asked = [word for form, path in out.items() for word in ("--format", f"{form}={path}")]
+    done = run("diff", before, after, "--policy", ROOT / "zones.yaml", *every, *asked, "--format", "json")
+    kinds = json.loads(done.stdout)["summary"]
+    results = json.loads(out["sarif"].read_text("utf-8"))["runs"][0]["results"]
+    states = [(one["baselineState"], one["kind"]) for one in results]
+    assert states.count(("new", "fail")) == kinds["introduced"]
+    assert states.count(("new", "open")) == kinds["possible"]
+    assert states.count(("unchanged", "fail")) == kinds["kept"]
+    assert states.count(("absent", "fail")) + states.count(("absent", "open")) == kinds["removed"]
+    prints = [one["partialFingerprints"]["zoneguard/v1"] for one in results]
+    assert len(set(prints)) == len(prints)
+    for form, path in out.items():
+        READ_BY[form](path.read_bytes())
+    failed = "<failure" in out["junit"].read_text("utf-8")
+    assert failed == (done.returncode == 1)

@@ -93,10 +93,11 @@ def test_a_misused_command_gives_one_line_and_2(line, capsys):
             "it is a folder; name a file.",
         ),
         (
-            "policy init",
+            "policy init --model gamma",
             "alpha、alpha-prime、beta、beta-prime、four-zone のいずれかです。",
-            "Missing option '--model'.",
+            "'gamma' is not one of",
         ),
+        ("policy init", "のどれかを指定してください。", "Give one of --model"),
         ("warmup x", "余分な引数があります: x。", "Got unexpected extra argument (x)."),
         ("check a --policy none.yaml", "ファイルまたはフォルダーがありません", "no such file or folder"),
     ],

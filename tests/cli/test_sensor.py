@@ -93,7 +93,7 @@ def finished(tmp_path):
     shutil.copy(ROOT / "zones.yaml", tmp_path)
     shutil.copy(ROOT / "captures" / "story-02-screen-reversed.pcap", tmp_path)
     (tmp_path / "sensor.yaml").write_text(
-        "{version: 1, name: one, policy: zones.yaml, state: state, memory: 256MiB, disk: {low_water: 1MiB},"
+        "{version: 1, name: one, policy: zones.yaml, state: state, memory: 512MiB, disk: {low_water: 1MiB},"
         " watch: {folders: [{path: ., sensor: S2, settle: 1s}]}, outputs: {local: {jsonl: {file: told.jsonl}}}}",
         encoding="utf-8",
     )

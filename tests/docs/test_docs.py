@@ -46,6 +46,13 @@ def test_the_readme_shows_what_the_demo_prints(lang: str) -> None:
     assert readme == fill.filled(readme, fill.block(lang)), "run `make readme`"
 
 
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_the_quickstart_shows_what_the_commands_print(lang: str) -> None:
+    fill = script("fill_quickstart")
+    page = fill.PAGES[lang].read_text("utf-8")
+    assert page == fill.filled(page, fill.block(lang)), "run `make quickstart`"
+
+
 def test_every_page_exists_in_both_languages() -> None:
     assert sorted(path.name for path in (DOCS / "ja").glob("*.md")) == PAGES
     formats = sorted(path.name for path in (DOCS / "firewall-formats").glob("*.md"))

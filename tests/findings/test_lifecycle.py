@@ -17,6 +17,7 @@ from zoneguard.findings.lifecycle import (
     advance,
     graver,
     is_acknowledged,
+    remembered,
 )
 
 GONE_AFTER = 100
@@ -172,8 +173,8 @@ judgements = st.lists(
 )
 
 
-def replay(steps):
-    """Run judgements; yields the time, the findings judged, and the step."""
+def replay(steps, keep=lambda known: known):
+    """Run judgements; yields the time, the findings judged, and the step. `keep`: what is remembered of what is known."""
     known, last, now = {}, {}, 0
     for pause, held in steps:
         now += pause
@@ -182,7 +183,7 @@ def replay(steps):
             last[fingerprint] = now if fresh else last.get(fingerprint, now)
             findings.append(seen(fingerprint, last[fingerprint], severity, waiver=WAIVER if waived else None))
         step = advance(known, findings, sensor="s1", now=at(now), gone_after=GONE_AFTER)
-        known |= {one.key: one for one in step.known}
+        known |= {one.key: keep(one) for one in step.known}
         yield now, findings, step, dict(known)
 
 
@@ -271,3 +272,11 @@ def test_only_what_changed_is_given_to_be_written():
     known = {one.key: replace(one, status=Status.ONGOING) for one in first.known}
     again = advance(known, [seen("a", 0), seen("b", 5)], sensor="s1", now=at(5), gone_after=GONE_AFTER)
     assert [one.key.fingerprint for one in again.known] == ["b"]
+
+
+@settings(deadline=None)
+@given(judgements)
+def test_what_is_gone_needs_no_words_to_be_known_again(steps):
+    for (_, _, whole, _), (_, _, slim, known) in zip(replay(steps), replay(steps, remembered), strict=True):
+        assert slim == whole
+        assert all(one.finding.locators == () for one in known.values() if one.status is Status.GONE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
@@ -14,6 +15,7 @@ import pytest
 from tests.privacy import traffic
 from tests.report.test_forms import READ_BY
 from zoneguard.cli import main
+from zoneguard.cli.diff import FORMATS as DIFFERENCES
 from zoneguard.errors import ExitCode
 from zoneguard.report.forms import FORMS
 
@@ -85,13 +87,7 @@ def _permits(word, port):
     ids=lambda words: words[0] + (" table" if "--packets" in words else ""),
 )
 def test_a_hostile_name_reaches_no_terminal_raw_and_breaks_no_form(town, words, capfd):
-    forms = {"check": tuple(FORMS), "diff": ("text", "json"), "flows": ("text", "csv", "jsonl")}
-    for form in forms.get(words[0], ("",)):
-        code = main.run(
-            [*words, "--policy", "zones.yaml", "--lang", "ja", *(["--format", form] if form else [])]
-        )
-        told, said = capfd.readouterr()
-        assert code in CODES, said[:2000]
+    for form, told, said in _outputs(words, capfd):
         for line in (told.removeprefix("\ufeff") + said).replace("\r\n", "\n").split("\n"):
             assert line.replace("\u3000", "").isprintable(), ascii(line[:300])
             assert not line.startswith(("INJECTED", "<13>")), line[:300]
@@ -106,6 +102,29 @@ def test_a_hostile_name_reaches_no_terminal_raw_and_breaks_no_form(town, words, 
             assert len(rows) > 1
             assert {len(row) for row in rows} == {len(rows[0])}
             assert not [cell for row in rows for cell in row if cell[:1] in tuple("=+-@＝＋－＠\t\r\n")]
+
+
+def _outputs(words, capfd):
+    """Yield each form of a command with what it said on standard error; one run writes all where it can."""
+    asked = [*words, "--policy", "zones.yaml", "--lang", "ja"]
+    whole = {"check": FORMS, "diff": DIFFERENCES}.get(words[0])
+    if whole is not None:
+        Path("written").mkdir()
+        code = main.run(
+            [*asked, *(word for form in whole for word in ("--format", f"{form}=written/{form}"))]
+        )
+        told, said = capfd.readouterr()
+        assert code in CODES, said[:2000]
+        yield "", told, said
+        for form in whole:
+            with contextlib.suppress(UnicodeDecodeError):  # a form that is no text reaches no terminal
+                yield form, Path("written", form).read_bytes().decode(), ""
+        return
+    for form in ("text", "csv", "jsonl") if words[0] == "flows" else ("",):
+        code = main.run([*asked, *(["--format", form] if form else [])])
+        told, said = capfd.readouterr()
+        assert code in CODES, said[:2000]
+        yield form, told, said
 
 
 @pytest.mark.parametrize("words", [["policy", "lint"], ["policy", "show"], ["policy", "graph"], ["check"]])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
@@ -49,11 +50,11 @@ class Stream:
             source.raw.close()
 
     def move(self, *, compiled: bool | None = None) -> None:
-        state = self.meter.checkpoint()
+        state = frozen(self.meter)
         if compiled is not None:
             self.compiled = compiled
         self.meter = self._new()
-        self.meter.restore(state)
+        self.meter.restore(io.BytesIO(state))
 
     def said(self) -> tuple[Any, ...]:
         self.meter.finish()
@@ -61,6 +62,12 @@ class Stream:
         claims = sorted(map(repr, self.meter.all_claims()))
         flows = sorted(map(tuple, rows.tolist()))
         return flows, claims, self.meter.tunnels(), self.meter.coverage(), self.meter.evicted
+
+
+def frozen(meter: Meter) -> bytes:
+    out = io.BytesIO()
+    meter.checkpoint(out)
+    return out.getvalue()
 
 
 @settings(max_examples=25, derandomize=True, deadline=None)
@@ -116,7 +123,8 @@ from pathlib import Path
 from tests.laws.test_law6_checkpoints import Stream
 from zoneguard.capture.source import open_source
 stream = Stream(compiled=False)
-stream.meter.restore(Path(sys.argv[1]).read_bytes())
+with Path(sys.argv[1]).open("rb") as state:
+    stream.meter.restore(state)
 for file, name in enumerate(sys.argv[3:], int(sys.argv[2])):
     stream.read(open_source(Path(name)), file)
 print(json.dumps([str(part) for part in stream.said()]))
@@ -132,7 +140,8 @@ def test_another_process_goes_on_where_this_one_stopped(tmp_path: Path) -> None:
             first.read(open_source(path), file)
     handed_on = len(first.blocks)
     state = tmp_path / "state"
-    state.write_bytes(first.meter.checkpoint())
+    with state.open("wb") as file:
+        first.meter.checkpoint(file)
     assert len(first.blocks) == handed_on
     arguments = [sys.executable, "-c", GO_ON, str(state), "3", *map(str, names[3:])]
     out = subprocess.run(arguments, check=True, capture_output=True, text=True).stdout
@@ -150,7 +159,7 @@ def test_fewer_rows_than_the_state_holds_are_taken_the_latest_first() -> None:
     large = Stream(compiled=True, timeouts=Timeouts())
     large.read(generate.pcap(frames, nano=True), 0)
     small = Stream(compiled=True, timeouts=Timeouts(), most_rows=4096)
-    small.meter.restore(large.meter.checkpoint())
+    small.meter.restore(io.BytesIO(frozen(large.meter)))
     assert small.meter.evicted == 6000 - (4096 - layout.MOST_NEW)
     assert max(row[layout.R_FIRST] for block in small.blocks for row in block) < generate.BEGIN + 2500
     assert len(small.said()[0]) == 6000
@@ -169,10 +178,10 @@ def test_fewer_rows_than_the_state_holds_are_taken_the_latest_first() -> None:
 def test_a_state_that_cannot_be_used_is_refused_and_the_meter_stays_new(change: Any, says: str) -> None:
     stream = Stream(compiled=False)
     stream.read(generate.pcap(generate.conversations(Random(1), 5)), 0)
-    state = change(stream.meter.checkpoint())
+    state = change(frozen(stream.meter))
     fresh = Meter(compiled=False)
     with pytest.raises(InputRefusedError, match=says):
-        fresh.restore(state)
+        fresh.restore(io.BytesIO(state))
     fresh.read_bytes(generate.pcap(generate.conversations(Random(1), 5)))
     assert fresh.coverage() == stream.meter.coverage()
 
@@ -181,7 +190,7 @@ def test_a_meter_with_pieces_on_the_disk_has_no_checkpoint() -> None:
     meter = Meter(compiled=False, spill=lambda rows: None)
     meter.spills = 1
     with pytest.raises(ValueError, match="on the disk"):
-        meter.checkpoint()
+        meter.checkpoint(io.BytesIO())
 
 
 def test_what_is_compared_holds_something() -> None:

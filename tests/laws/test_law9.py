@@ -50,6 +50,7 @@ EVENTS = st.one_of(
     st.builds(ev.FilesSettled, files=st.lists(st.sampled_from(FILES), unique=True).map(tuple)),
     st.builds(ev.FileDone, file=st.sampled_from(FILES)),
     st.builds(ev.FileRefused, file=st.sampled_from(FILES), faults=st.just((WHY,))),
+    st.builds(ev.FileLeft, file=st.sampled_from(FILES)),
     st.just(ev.DrainDone()),
 )
 PAUSES = st.one_of(st.integers(0, 90), st.integers(0, 4000))

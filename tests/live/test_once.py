@@ -26,7 +26,7 @@ name: once
 policy: zones.yaml
 state: state
 watch: {interfaces: [{interface: far, sensor: core, ring: 8MiB}]}
-memory: 256MiB
+memory: 512MiB
 disk: {low_water: 1MiB}
 outputs: {local: {jsonl: {file: told.jsonl}, min_severity: info}}
 """

@@ -404,7 +404,7 @@ class Talk:
         words = self.random.choice(
             (
                 b"GET / HTTP/1.1\r\n\r\n",
-                bytes.fromhex("160301002001") + bytes(31),
+                bytes.fromhex("16030100200100001c0303") + bytes(26),
                 b"SSH-2.0-x\r\n",
                 b"\0" * 9,
                 b"220 hello\r\n",
@@ -421,6 +421,8 @@ class Talk:
         elif end > 1:
             steps.append((go(SYN | ACK, answer, seq + 1 & 0xFFFFFFFF, back=True), True))
             steps.append((go(ACK, seq + 1 & 0xFFFFFFFF, answer + 1 & 0xFFFFFFFF), False))
+            if self.random.random() < 0.2:  # a keep-alive
+                steps.append((go(ACK, seq, answer + 1 & 0xFFFFFFFF, b"\0"), False))
             steps.append((go(ACK | PSH, seq + 1 & 0xFFFFFFFF, answer + 1 & 0xFFFFFFFF, words), False))
             steps.append(
                 (go(ACK, answer + 1 & 0xFFFFFFFF, seq + 1 + len(words) & 0xFFFFFFFF, back=True), True)

@@ -95,9 +95,8 @@ class Flow:
     unreachable: bool = False
     copies: int = 0
     copy: tuple[int, int, int] = (0, 0, 0)
-    members: list[tuple[Any, ...]] = field(
-        default_factory=list
-    )  # the packets whose frames stand at their place
+    members: list[tuple[Any, ...]] = field(default_factory=list)  # packets whose frames stand at their place
+    begins_early: bool = False  # with fragments that came before their first one
 
 
 # --- files ------------------------------------------------------------------------------------------------
@@ -778,6 +777,7 @@ class Twin:
         flow.octets[way] += p.octets + getattr(p, "octets_extra", 0)
         if flow.links[way] is None:
             flow.links[way] = (p.vlan, p.source_mac, p.target_mac)
+        flow.begins_early = flow.begins_early or (p.packets > 1 and not flow.members)
         if self.record is not None and self.record.frame == p.frame:
             flow.members.append(
                 (self.file, p.frame, p.time, way, p.flags, p.payload or b"", self.record.data)
@@ -789,9 +789,10 @@ class Twin:
             if p.request:
                 self.opened(flow, BY_GREETING, way if p.request == 1 else 1 - way)
             carries = p.has_payload
-        if carries and flow.payload[way] is None:
+        if carries and not flow.payload[way]:
             ports = {p.source.port, p.target.port}
-            name = "NONE" if p.payload is None else class_of(p.payload, p.length, p.protocol, ports)
+            too_short = p.payload is None or p.length < 3
+            name = "NONE" if too_short else class_of(p.payload, p.length, p.protocol, ports)
             flow.payload[way] = Payload[name]
             if name in ASKS:
                 self.opened(flow, BY_GREETING, way)

@@ -98,7 +98,7 @@ flows:
     assert faults(text) == [
         (
             "zones.yaml:13:5: unknown key 'netwroks'; the keys here are "
-            "role, name, extends, segments, ipv6, next_hops, routers, macs"
+            "role, name, extends, segments, ipv6, next_hops, routers, macs, to_decide"
         ),
         (
             "zones.yaml:15:16: zones 'lgwan' and 'kiosk' both claim 10.2.0.0/24; "

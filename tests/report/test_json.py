@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from tests.report.filed import filed
 from tests.report.sample import REVERSED, WAIVED, sample
 from zoneguard.findings.finding import Clause, LineLocator, PacketLocator, Party
 from zoneguard.report.json import render_json
@@ -64,6 +65,21 @@ def test_the_schema_is_a_valid_schema():
 @pytest.mark.parametrize("lang", ["ja", "en"])
 def test_a_report_keeps_the_contract(lang):
     VALIDATOR.validate(json.loads(render_json(sample(lang))))
+
+
+@pytest.mark.parametrize("lang", ["ja", "en"])
+def test_a_report_with_register_grades_and_baseline_keeps_the_contract(lang):
+    document = json.loads(render_json(filed(lang)))
+    VALIDATOR.validate(document)
+    assert {one["grade"] for one in document["clauses"]} == {
+        "violated",
+        "review",
+        "unverifiable",
+        "satisfied",
+    }
+    assert [one["id"] for one in document["register"]] == ["A-SCR", "A-OLD", "A-FAR"]
+    assert document["rules"][1]["shortfall"]["en"] == "No export was given."
+    assert document["absent"][0]["baseline"] == "absent"
 
 
 def test_what_does_not_apply_is_absent_and_never_null():

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from zoneguard.errors import MachineLacksError
-from zoneguard.report.when import day, iso, short, time_zone
+from zoneguard.report.when import day, era_day, iso, short, time_zone
 
 
 def test_a_time_keeps_all_its_digits():
@@ -28,3 +28,19 @@ def test_the_day_is_that_of_the_zone():
 def test_an_unknown_time_zone_is_refused_with_a_way_out():
     with pytest.raises(MachineLacksError, match="tzdata"):
         time_zone("Atlantis/Capital")
+
+
+@pytest.mark.parametrize(
+    ("day_", "told"),
+    [
+        ("2026-04-01", "令和8年4月1日"),
+        ("2019-05-01", "令和元年5月1日"),
+        ("2019-04-30", "平成31年4月30日"),
+        ("1989-01-07", "昭和64年1月7日"),
+        ("1912-07-29", "明治45年7月29日"),
+        ("1873-01-01", "明治6年1月1日"),
+        ("1872-12-31", None),
+    ],
+)
+def test_a_day_is_told_in_the_japanese_era(day_, told):
+    assert era_day(day_) == told

@@ -9,6 +9,7 @@ from zoneguard.net.flow import CaptureCoverage, Claim, ClaimKind, FlowTable, Ope
 from zoneguard.policy.zoning import Zoning
 from zoneguard.rules.conversing import Judge
 from zoneguard.rules.evidence import Decision
+from zoneguard.rules.telling import end_words
 
 CITY = city()
 
@@ -187,3 +188,27 @@ def test_a_scan_of_a_million_flows_is_a_handful_of_lines_in_seconds():
 def test_a_conversation_names_the_sensor_that_saw_it():
     found = evidence(table(flow(LG_PC, VDI, 3389, sensor=2), flow(LG_PC, VDI, 3389, sensor=0)))
     assert sorted(one.sensor for one in found.conversations) == ["", "s2"]
+
+
+def test_a_scan_of_more_hosts_than_can_be_remembered_says_so(monkeypatch):
+    monkeypatch.setattr("zoneguard.rules.members.MOST_OF_ONE", 200)
+    (one,) = evidence(scan(1000)).conversations
+    assert (one.resp.address, one.peers, one.flows) == ("200+ addresses", 200, 1000)
+    assert end_words(CITY, one.resp).ja.endswith("の 200 個以上のアドレス")
+
+
+def test_conversations_of_many_zones_at_once_are_gathered_until_they_are_few_enough(monkeypatch):
+    """Each of 30 hosts asks 30 others by a service of its own: no host or service fans out."""
+    block = table(
+        *(
+            flow(f"192.168.20.{orig}", f"172.16.20.{resp}", 1000 + (orig + resp) % 31, state=State.ATTEMPT)
+            for orig in range(1, 31)
+            for resp in range(1, 31)
+        )
+    )
+    assert len(evidence(block).conversations) == 900
+    monkeypatch.setattr("zoneguard.rules.grouping.MOST_IN_ALL", 100)
+    few = evidence(block).conversations
+    assert len(few) <= 100
+    assert sum(one.flows for one in few) == 900
+    assert max(one.peers for one in few) == 30

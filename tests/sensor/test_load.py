@@ -213,7 +213,7 @@ def test_a_secret_in_the_file_is_refused_and_never_repeated(text, told):
         ("schedule: {each_hour: {minutes: 60}}", "at most 59"),
         ("judge: {window: 2h}", "from 5s to 1h"),
         ("judge: {gone_after: 1m}", "at least twice"),
-        ("memory: 1MiB", "at least 256MiB"),
+        ("memory: 1MiB", "at least 512MiB"),
         ("store: {url: 'mysql://a/b'}", "a database URL is written like"),
         ("store: {url: 'sqlite:///a', password: {file: x}}", "SQLite has no password"),
         ("store: {url: 'postgresql://db/zg', password: {file: x}}", "there is no user for the password"),

@@ -439,13 +439,23 @@ def test_files_are_read_one_after_the_other_and_committed_with_their_window():
     assert play(ev.Tick(), 65) == []  # a window ends between files
     commands = play(ev.FileDone(file=FILES[0]), 70)
     assert only(Judge, commands)[0].window.files == FILES[:1]
-    assert only(ReadFile, commands) == [ReadFile(file=FILES[1])]
+    assert only(ReadFile, commands) == []  # the commit has to say where the meter stands after the first
+    assert only(ReadFile, play(ev.Committed(through=1), 71)) == [ReadFile(file=FILES[1])]
     play(ev.FileRefused(file=FILES[1], faults=(MISTAKE,)), 80)
     assert play.announced() == [("file:/p/b.pcap", False)]
     play(ev.FileDone(file=FILES[2]), 90)
-    play(ev.Committed(through=1), 91)
     window = only(Judge, play(ev.Tick(), 140))[0].window
     assert (window.files, window.refused) == (FILES[2:], FILES[1:2])
+
+
+def test_a_file_that_cannot_be_opened_now_keeps_no_other_waiting_and_does_not_count_as_done():
+    play = started(config(interfaces=()))
+    play(ev.FilesSettled(files=FILES[:2]), 10)
+    assert only(ReadFile, play(ev.FileLeft(file=FILES[0]), 11)) == [ReadFile(file=FILES[1])]
+    play(ev.FileDone(file=FILES[1]), 12)
+    assert only(Judge, play(ev.Tick(), 60))[0].window.files == FILES[1:2]
+    play(ev.Committed(through=1), 60)
+    assert only(ReadFile, play(ev.FilesSettled(files=FILES[:1]), 61)) == [ReadFile(file=FILES[0])]
 
 
 def test_files_wait_in_their_folder_while_the_store_does_not_answer():

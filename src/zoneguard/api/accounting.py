@@ -1,11 +1,11 @@
-"""What a report holds beside its findings: the rules that were asked, the waivers, and the baseline."""
+"""What a report holds beside its findings: the waivers and the baseline."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
 from zoneguard.findings.baseline import hold_against
-from zoneguard.report.model import Baseline, RuleRead, WaiverRead
+from zoneguard.report.model import Baseline, WaiverRead
 from zoneguard.text import Text
 
 if TYPE_CHECKING:
@@ -15,11 +15,6 @@ if TYPE_CHECKING:
     from zoneguard.findings.finding import Finding
     from zoneguard.policy.model import Policy
     from zoneguard.report.model import Report
-    from zoneguard.rules.base import Rule
-
-# These speak of lines of exports; the last also of what was observed.
-_OF_EXPORTS = "ZG-H"
-_OF_BOTH = "ZG-H05"
 
 
 class Compared(NamedTuple):
@@ -65,24 +60,6 @@ def compare(findings: Sequence[Finding], earlier: Earlier, *, policy: Policy, ki
     )
 
 
-def rules_read(*, captures: bool, exports: bool) -> tuple[RuleRead, ...]:
-    """Give the catalogue, with what of it could be asked of this evidence."""
-    from zoneguard.rules.catalogue import CATALOGUE
-
-    return tuple(
-        RuleRead(
-            id=rule.id,
-            name=rule.name,
-            severity=rule.severity,
-            title=rule.title,
-            why=rule.why,
-            remedy=rule.remedy,
-            asked=_is_asked(rule, captures=captures, exports=exports),
-        )
-        for rule in CATALOGUE
-    )
-
-
 def waivers_read(policy: Policy, findings: Sequence[Finding], *, today: str) -> tuple[WaiverRead, ...]:
     """Give every waiver of the policy with its state and what it covers."""
     from zoneguard.rules.catalogue import USUAL
@@ -101,12 +78,6 @@ def waivers_read(policy: Policy, findings: Sequence[Finding], *, today: str) -> 
         )
         for one in register(findings, policy.waivers, today=today, usual=USUAL)
     )
-
-
-def _is_asked(rule: Rule, *, captures: bool, exports: bool) -> bool:
-    if rule.id.startswith(_OF_EXPORTS):
-        return exports and (captures or rule.id != _OF_BOTH)
-    return captures or not rule.needs_traffic
 
 
 def _doubts(earlier: Report, policy: Policy, kinds: set[str]) -> Iterator[Text]:

@@ -11,7 +11,6 @@ from zoneguard.policy.model import PUBLIC, UNKNOWN
 from zoneguard.policy.services import format_service
 from zoneguard.policy.verdict import Decision, Packet, verdict
 from zoneguard.policy.zoning import LINK_SCOPE, Zoning
-from zoneguard.report.when import day, time_zone
 from zoneguard.text import Text
 
 if TYPE_CHECKING:
@@ -88,7 +87,7 @@ def _undeclared(seen: str, zone: str, *, contested: bool) -> Text:
     )
 
 
-def held_against(finding: Finding, policy: Policy | None, *, generated: int) -> Iterator[Text]:
+def held_against(finding: Finding, policy: Policy | None, *, today: str) -> Iterator[Text]:
     """Yield the nearest allowed flow, and each of its attributes that is not met."""
     if policy is None:
         if finding.allowed_by is not None:
@@ -99,7 +98,7 @@ def held_against(finding: Finding, policy: Policy | None, *, generated: int) -> 
         flow = _flow(policy, finding.allowed_by)
         if flow is not None:
             yield _nearest_is(flow)
-            yield from _approval(flow, policy, generated)
+            yield from _approval(flow, today)
         elif finding.orig is not None and finding.resp is not None:
             yield from _between(policy, finding.orig.zone, finding.resp.zone)
         return
@@ -123,7 +122,7 @@ def held_against(finding: Finding, policy: Policy | None, *, generated: int) -> 
     else:
         yield from misfits(flow, packet)
     yield from _macs(flow, finding)
-    yield from _approval(flow, policy, generated)
+    yield from _approval(flow, today)
 
 
 def _flow(policy: Policy, flow_id: str | None) -> AllowedFlow | None:
@@ -164,13 +163,12 @@ def _is_other(end: FlowEnd, mac: str) -> bool:
     return bool(end.macs) and mac_number(mac) not in end.macs
 
 
-def _approval(flow: AllowedFlow, policy: Policy, generated: int) -> Iterator[Text]:
+def _approval(flow: AllowedFlow, today: str) -> Iterator[Text]:
     until = flow.approval.until if flow.approval is not None else None
-    today = day(generated, time_zone(policy.timezone))
     if until is not None and until.isoformat() < today:
         yield Text(
-            ja=f"不一致（approval）: {flow.id} の承認は {until.isoformat()} に期限が切れています（報告の日は {today}）。",
-            en=f"Does not fit (approval): that of {flow.id} ended on {until.isoformat()}; the report is of {today}.",
+            ja=f"不一致（approval）: {flow.id} の承認は {until.isoformat()} に期限が切れています（判定の日は {today}）。",
+            en=f"Does not fit (approval): that of {flow.id} ended on {until.isoformat()}; it was held against {today}.",
         )
     elif until is not None:
         yield Text(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import fnmatch
+import os
 from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from zoneguard import __version__
-from zoneguard.api.accounting import compare, read_earlier, rules_read, waivers_read
+from zoneguard.api.accounting import compare, read_earlier, waivers_read
 from zoneguard.api.exports import ExportRead, discover_policy, export_format, read_export
 from zoneguard.capture.metering import Metered
 from zoneguard.errors import ExitCode, InputRefusedError
@@ -63,6 +64,7 @@ def check(
     most_memory_mib: int = 256,
     digests: bool = True,
     most_looks: int = MOST_LOOKS,
+    search: str = os.defpath,
     baseline: Path | None = None,
     fail_on_new: bool = False,
     progress: Callable[[int, int], None] = lambda octets, packets: None,
@@ -71,10 +73,11 @@ def check(
     """Judge captures, exports of firewalls and routers, or both, by a policy.
 
     `generated` is the time of the report in ns since 1970, `today` (ISO date) what approvals are held
-    against; without it the day of `generated` in the policy's time zone. Findings are held against the stored
-    report `baseline`; with `fail_on_new` only what is new there fails the run. `keep` gets the captures as they were
-    read, with which their packets can be read again. Raises InputRefusedError when the
-    policy, the baseline, or every piece of evidence, cannot be read.
+    against; without it the day of `generated` in the policy's time zone. At most `most_looks` flows are opened
+    for each question; `search` is the PATH in which tshark is looked for. Findings are held against the stored
+    report `baseline`; with `fail_on_new` only what is new there fails the run. `keep` gets the captures as they
+    were read, with which their packets can be read again. Raises InputRefusedError when the policy, the baseline or
+    every piece of evidence cannot be read.
     """
     from zoneguard.capture.gather import gather
     from zoneguard.capture.metering import meter
@@ -136,7 +139,14 @@ def check(
         from zoneguard.api.looking import with_looks
 
         evidence = with_looks(
-            evidence, chosen, judged, inputs, metered.inputs, domains=domains, interfaces=interfaces
+            evidence,
+            chosen,
+            judged,
+            inputs,
+            metered.inputs,
+            domains=domains,
+            interfaces=interfaces,
+            search=search,
         )
     if results:
         evidence = _with_exports(evidence, results)
@@ -270,9 +280,24 @@ def _report(
     earlier: Earlier | None,
     generated: int,
 ) -> Report:
-    from zoneguard.report.model import PolicyRead, Report, Tool, ZoneRead
+    from zoneguard.api.grading import clause_grades, rules_read
+    from zoneguard.api.register import register, zones_read
+    from zoneguard.policy.undecided import open_points
+    from zoneguard.report.model import PolicyRead, Report, Tool
+    from zoneguard.rules.catalogue import CATALOGUE
+    from zoneguard.rules.clauses import shipped_clauses
 
     matrix = _matrix(policy, judged)
+    asked = rules_read(
+        CATALOGUE,
+        findings,
+        policy=policy,
+        observed=evidence.zones_observed,
+        traffic=evidence.traffic,
+        exports=bool(results),
+        traffic_short=_traffic_short(findings, metered) if evidence.traffic else None,
+        exports_short=_exports_short(findings, results),
+    )
     kinds = {"capture"} if metered.inputs else set()
     kinds |= {"export"} if results else set()
     held = compare(findings, earlier, policy=policy, kinds=kinds) if earlier is not None else None
@@ -287,21 +312,22 @@ def _report(
             organization=policy.organization,
             model=policy.model,
             timezone=policy.timezone,
-            zones=tuple(
-                ZoneRead(id=zone.id, role=policy.role(zone.id) or zone.role, name=zone.name)
-                for zone in policy.zones
-            ),
+            zones=zones_read(policy),
+            to_decide=len(open_points(policy)),
         ),
         inputs=(*(_input_read(one) for one in metered.inputs), *(_export_read(one) for one in results)),
         coverage=_coverage(policy, judged, metered.coverage, evidence, findings=findings, matrix=matrix),
-        summary=_summary(findings, metered, results, fail_on=fail_on, fail_on_new=fail_on_new),
+        summary=_summary(policy, findings, metered, results, fail_on=fail_on, fail_on_new=fail_on_new),
         matrix=matrix,
         findings=findings,
         gateways=gateways,
-        rules=rules_read(captures="capture" in kinds, exports="export" in kinds),
+        rules=asked,
         waivers=waivers_read(policy, findings, today=evidence.today),
         baseline=held.baseline if held is not None else None,
         absent=held.absent if held is not None else (),
+        today=evidence.today,
+        register=register(policy, evidence),
+        clauses=clause_grades(shipped_clauses(), CATALOGUE, asked, findings),
     )
 
 
@@ -410,6 +436,7 @@ def _coverage(
 
 
 def _summary(
+    policy: Policy,
     findings: Sequence[Finding],
     metered: Metered,
     results: Sequence[ExportRead],
@@ -425,13 +452,54 @@ def _summary(
         by_severity=Counter(finding.severity for finding in live),
         by_verdict=Counter(finding.verdict for finding in live),
         waived=len(findings) - len(live),
-        exit_code=_exit_code(live, metered, results, fail_on=fail_on, fail_on_new=fail_on_new),
+        exit_code=_exit_code(policy, live, metered, results, fail_on=fail_on, fail_on_new=fail_on_new),
         fail_on=fail_on,
         fail_on_new=fail_on_new,
     )
 
 
+def _traffic_short(findings: Sequence[Finding], metered: Metered) -> Text | None:
+    """Say what keeps the traffic from having been seen as a whole; None when nothing does."""
+    from zoneguard.api.grading import coverage_shortfall
+
+    told = coverage_shortfall(findings, of_exports=False)
+    if told is not None or not _lost_traffic(metered):
+        return told
+    if not metered.coverage.packets:
+        return Text(ja="キャプチャにパケットがありません。", en="The captures hold no packet.")
+    return Text(
+        ja="通信の一部が、記録されていないか、途中で切れているか、解釈できません（観測範囲の章を参照）。",
+        en="Part of the traffic was not captured, cut off or not understood (see the coverage).",
+    )
+
+
+def _exports_short(findings: Sequence[Finding], results: Sequence[ExportRead]) -> Text | None:
+    from zoneguard.api.grading import coverage_shortfall
+
+    told = coverage_shortfall(findings, of_exports=True)
+    unclear = [one.result.file for one in results if one.is_inconclusive]
+    if told is not None or not unclear:
+        return told
+    return Text(
+        ja=f"{'、'.join(unclear)} に、通る通信を変え得るのに解釈できない行があります。",
+        en=f"Lines that may change what passes were not understood in {', '.join(unclear)}.",
+    )
+
+
+def _lost_traffic(metered: Metered) -> bool:
+    """Tell whether captures were given and are not whole, so that what they do not show may yet have been."""
+    seen = metered.coverage
+    return bool(metered.inputs) and bool(
+        any(one.reading.faults for one in metered.inputs)
+        or seen.packets == 0
+        or seen.dropped
+        or seen.truncated
+        or _INCONCLUSIVE & seen.not_decoded.keys()
+    )
+
+
 def _exit_code(
+    policy: Policy,
     live: Sequence[Finding],
     metered: Metered,
     results: Sequence[ExportRead],
@@ -439,20 +507,19 @@ def _exit_code(
     fail_on: Severity,
     fail_on_new: bool,
 ) -> ExitCode:
-    """Decide by precedence: refused input, findings at the threshold, something not understood or not seen."""
+    """Decide by precedence: refused input, findings at the threshold, something not understood or not seen.
+
+    Zones that nobody has confirmed are a premise that may be wrong: what they show to be clean is not conclusive.
+    """
     if any(one.reading.refused for one in metered.inputs):
         return ExitCode.REFUSED
     if any(fails(one, fail_on, only_new=fail_on_new) for one in live):
         return ExitCode.FINDINGS
-    seen = metered.coverage
     if (
         is_unsure(live)
-        or any(one.reading.faults for one in metered.inputs)
-        or (seen.packets == 0 and metered.inputs)
+        or any(zone.to_decide for zone in policy.zones)
+        or _lost_traffic(metered)
         or any(one.is_inconclusive for one in results)
-        or seen.dropped
-        or seen.truncated
-        or _INCONCLUSIVE & seen.not_decoded.keys()
     ):
         return ExitCode.INCONCLUSIVE
     return ExitCode.CLEAN

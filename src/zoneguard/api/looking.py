@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING, Any
 from zoneguard.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from zoneguard.capture.cutting import Wanted
     from zoneguard.capture.metering import Input, InputRead
+    from zoneguard.dissect.tool import Lack
     from zoneguard.net.flow import FlowTable
     from zoneguard.rules.choosing import Chosen
     from zoneguard.rules.conversing import Judge
     from zoneguard.rules.evidence import Conversation, Evidence
 
+_TCP = 6
 _BATCH_OCTETS = 64 << 20  # of payload that may be held at once
 
 _LOST = {
@@ -45,10 +47,15 @@ def with_looks(
     *,
     domains: Sequence[int],
     interfaces: dict[str, int],
+    search: str,
 ) -> Evidence:
-    """Open the chosen flows and give the evidence with what they showed; payload does not leave this function."""
+    """Open the chosen flows and give the evidence with what they showed; payload does not leave this function.
+
+    `search` is the PATH in which tshark is looked for, once a flow needs it.
+    """
     from zoneguard.capture.cutting import Wanted, cut
     from zoneguard.dissect.look import look
+    from zoneguard.dissect.second import SecondOpinion, needs_second
     from zoneguard.rules.choosing import MOST_OCTETS, Ask
     from zoneguard.rules.evidence import Looked
 
@@ -60,26 +67,41 @@ def with_looks(
     singles = judged.conversations_of(chosen.flows)
     whole = {_kind(one): one for one in reversed(evidence.conversations)}
     hints = {flow.id: flow.protocol for flow in evidence.policy.flows}
+    declared = {
+        service.ports[0]: flow.protocol
+        for flow in evidence.policy.flows
+        for service in flow.services
+        if flow.protocol and service.protocol == _TCP and service.ports[0] == service.ports[1]
+    }
+    second = SecondOpinion(search)
     looks, lost = [], dict.fromkeys(_LOST, 0)
     for first, last in _batches(table, wanted):
         flows = cut(inputs, read, wanted[first:last], domains=domains, interfaces=interfaces)
-        for at, flow in zip(range(first, last), flows, strict=True):
-            single, ask = singles[at], Ask(int(chosen.asked[at]))
+        opened = [
+            look(flow, single.protocol, single.port, hints.get(single.allowed_by or ""))
+            for flow, single in zip(flows, singles[first:last], strict=True)
+        ]
+        unnamed = [at for at, one in enumerate(opened) if needs_second(one)]
+        if unnamed:
+            asked = [(_ends(wanted[first + at]), flows[at], opened[at]) for at in unnamed]
+            for at, one in zip(unnamed, second.of(asked, declared=declared), strict=True):
+                opened[at] = one
+        for at, (flow, one) in enumerate(zip(flows, opened, strict=True), first):
             if flow.lost is not None:
                 lost[flow.lost] += 1
             looks.append(
                 Looked(
-                    conversation=whole.get(_kind(single), single),
-                    locator=single.locator,
-                    ask=ask,
-                    look=look(flow, single.protocol, single.port, hints.get(single.allowed_by or "")),
+                    conversation=whole.get(_kind(singles[at]), singles[at]),
+                    locator=singles[at].locator,
+                    ask=Ask(int(chosen.asked[at])),
+                    look=one,
                 )
             )
     return replace(
         evidence,
         looks=tuple(looks),
         left=chosen.left,
-        look_faults=tuple(_said(lost)),
+        look_faults=(*_said(lost), *_lacking(second.lacks)),
         opened=True,
     )
 
@@ -128,3 +150,19 @@ def _said(lost: dict[str, int]) -> Iterator[Text]:
         if count:
             words = _LOST[reason]
             yield Text(ja=words.ja.format(count), en=words.en.format(count))
+
+
+def _lacking(lacks: Mapping[Lack, int]) -> Iterator[Text]:
+    from zoneguard.dissect.tool import LACKS
+
+    for lack, count in lacks.items():
+        words = LACKS[lack]
+        yield Text(
+            ja=f"{words.ja}（自前の読み取りで分からなかった {count:,} フロー）",
+            en=f"{words.en} ({count:,} flow{'' if count == 1 else 's'} that our own readers could not name)",
+        )
+
+
+def _ends(flow: Wanted) -> tuple[object, ...]:
+    pairs = sorted(((flow.orig, flow.orig_port), (flow.resp, flow.resp_port)))
+    return (*pairs, flow.protocol)

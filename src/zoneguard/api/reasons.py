@@ -14,7 +14,7 @@ from zoneguard.errors import InputRefusedError, UsageError
 from zoneguard.findings.finding import LineLocator, PacketLocator, Verdict
 from zoneguard.policy.load import load_policy
 from zoneguard.report.displayfilter import display_filter
-from zoneguard.report.when import short, time_zone
+from zoneguard.report.when import day, short, time_zone
 from zoneguard.report.words import BASELINE_STATES, SEVERITIES, STATES, VERDICTS
 from zoneguard.text import Text
 
@@ -122,7 +122,11 @@ def explain_finding(report: Report, finding: Finding, at: PolicyAt) -> list[Step
         (Text(ja="成立したか", en="How far it came"), _state(finding)),
         (
             Text(ja="許可との照合", en="Held against what is allowed"),
-            held_against(finding, policy, generated=report.generated),
+            held_against(
+                finding,
+                policy,
+                today=report.today or day(report.generated, time_zone(report.policy.timezone)),
+            ),
         ),
         (Text(ja="機器の設定", en="Lines of devices"), _lines(finding)),
         (Text(ja="同時に当てはまる規則", en="Other rules that hold as well"), _related(report, finding)),

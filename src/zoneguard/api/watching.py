@@ -34,7 +34,7 @@ _DAY = 86_400 * 1_000_000_000
 
 
 class Watch:
-    """Judges flows cumulatively, from one begin on; memory grows with what is told one by one, never with flows.
+    """Judges flows cumulatively, from one begin on; memory is bounded as that of a Judge, and never grows with flows.
 
     `files` are the names that the numbers in flow tables stand for; the list may grow while the watch goes on.
     """
@@ -46,6 +46,7 @@ class Watch:
         self._judge = Judge(policy, zoning, files=files, sensors=self.sensors)
         self._zone = time_zone(policy.timezone)
         self._sums: dict[tuple[str, str, str, str], NDArray[np.int64]] = {}
+        self._changed: set[tuple[str, str, str, str]] = set()  # of them, since they were asked for
 
     def add(self, table: FlowTable) -> tuple[FlowTable, NDArray[np.str_], NDArray[np.str_]]:
         """Judge flows that have ended; give them with their opener first, and the zones of both ends."""
@@ -71,8 +72,13 @@ class Watch:
         evidence = fork.evidence(claims, coverage, today=day(now, self._zone), faults=faults)
         return judge(evidence)
 
+    def files_in_use(self) -> set[int]:
+        """Give the numbers of the files that conversations are found in."""
+        return self._judge.files_in_use()
+
     def flow_days(self) -> tuple[FlowDay, ...]:
-        """Give what ended flows add up to, by day, zones and service."""
+        """Give what ended flows add up to so far, by day, zones and service: of sums that changed since the last time."""
+        changed, self._changed = self._changed, set()
         return tuple(
             FlowDay(
                 day=key[0],
@@ -84,7 +90,8 @@ class Watch:
                 bytes=int(sums[2]),
                 violations=int(sums[3]),
             )
-            for key, sums in sorted(self._sums.items())
+            for key in sorted(changed)
+            for sums in [self._sums[key]]
         )
 
     def _sum(self, decided: Decided) -> None:
@@ -114,6 +121,7 @@ class Watch:
             if whole not in self._sums and len(self._sums) >= MOST_SERVICES:
                 whole = (*whole[:3], OTHER)
             self._sums[whole] = self._sums.get(whole, np.zeros(4, np.int64)) + added
+            self._changed.add(whole)
 
 
 def since(now: CaptureCoverage, before: CaptureCoverage, *, dropped: int = 0) -> CaptureCoverage:

@@ -27,7 +27,7 @@ from zoneguard.text import Text
 if TYPE_CHECKING:
     from zoneguard.findings.finding import AppliedWaiver, Finding, Party
     from zoneguard.findings.passage import Passage
-    from zoneguard.report.model import Baseline, Coverage, Report, Unverifiable, WaiverRead
+    from zoneguard.report.model import Baseline, Coverage, Registered, Report, Unverifiable, WaiverRead
 
 _SERVICE: Final = re.compile(r"[a-z0-9-]{1,12}(?:/[0-9]{1,5}(?:-[0-9]{1,5})?)?|[0-9,]+ services")
 _COUNTED: Final = re.compile(r"[0-9,]+ [a-z]+")  # "40 addresses": who was told as a number
@@ -36,6 +36,11 @@ _QUOTED: Final = Text(ja="（仮名化のため省略）", en="(left out of a ps
 _NOTED: Final = Text(
     ja="読み取れない部分がありました（内容は仮名化のため省略）。",
     en="Some of it was not understood; what it was is left out of a pseudonymised report.",
+)
+
+_SHORT: Final = Text(
+    ja="すべてを検証できたわけではありません（理由は仮名化のため省略）。",
+    en="Not all of it could be verified; why is left out of a pseudonymised report.",
 )
 
 
@@ -97,7 +102,11 @@ class _Concealed:
             ),
             findings=tuple(self._finding(one) for one in report.findings),
             gateways=tuple(self._passage(one) for one in report.gateways),
+            rules=tuple(
+                replace(one, shortfall=_SHORT if one.shortfall is not None else None) for one in report.rules
+            ),
             waivers=tuple(self._waiver(one) for one in report.waivers),
+            register=tuple(self._registered(one) for one in report.register),
             baseline=self._baseline(report.baseline) if report.baseline is not None else None,
             absent=tuple(self._finding(one) for one in report.absent),
         )
@@ -184,6 +193,17 @@ class _Concealed:
             passage,
             gateway=self._names.name("gateway", passage.gateway),
             legs=tuple(replace(leg, zone=self._names.zone(leg.zone)) for leg in passage.legs),
+        )
+
+    def _registered(self, one: Registered) -> Registered:
+        return replace(
+            one,
+            id=self._names.name("flow", one.id),
+            orig=self._names.zone(one.orig),
+            resp=self._names.zone(one.resp),
+            number=self._maybe("text", one.number),
+            by=self._maybe("text", one.by),
+            reason=self._maybe("text", one.reason),
         )
 
     def _waiver(self, waiver: WaiverRead) -> WaiverRead:

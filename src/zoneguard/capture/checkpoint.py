@@ -1,14 +1,15 @@
 """The whole state of a meter as octets, so that its flows outlive the process.
 
-An archive of NumPy arrays (no pickles, which run code when read) behind a mark and its SHA-256. It is for the
-same version of the engine only: what a word of a flow means may change with the sources.
+A mark, the digest of the engine's sources, the words of each table behind their number, and the SHA-256 of it all; the
+flows come last and are written and read in blocks, since with a full table they are most of what the process holds.
+It is for the same version of the engine only: what a word of a flow means may change with the sources.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
-import zipfile
+import os
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -20,22 +21,25 @@ from zoneguard.net.flow import ClaimKind
 from zoneguard.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+    from typing import BinaryIO
 
     from numpy.typing import NDArray
 
     from zoneguard.capture.seen import Claims
     from zoneguard.capture.tables import Meter
 
-_MAGIC: Final = b"ZoneGuard flows 1\n"
-_DIGEST: Final = 32  # octets of each of the two SHA-256: of the engine's sources and of what follows
+_MAGIC: Final = b"ZoneGuard flows 2\n"
+_DIGEST: Final = 32  # octets of each of the two SHA-256: of the engine's sources and of everything
+_NUMBER: Final = 8  # octets that tell how many words follow
+_BLOCK: Final = 1 << 14  # rows written or read at once: 3 MB
+_WORD: Final = np.dtype("<i8")
 
 # Given by whoever makes the meter, not by the state it takes over.
 _OWN: Final = (layout.Z_LIMIT, layout.Z_IDLE_TCP, layout.Z_IDLE_OTHER, layout.Z_ACTIVE)
 _CLAIM_WORDS: Final = 11
 _SHAPES: Final = {
     "scalars": (layout.SCALARS,),
-    "rows": (-1, layout.ROW_STRIDE),
     "recent": (layout.RECENT, len(layout.SIGHTING_SHAPE)),
     "fragments": (layout.FRAGMENTS * layout.FRAGMENT_STRIDE,),
     "waiting": (layout.FRAGMENTS, len(layout.PACKET_SHAPE)),
@@ -44,56 +48,87 @@ _SHAPES: Final = {
     "ethertypes": (-1, 2),
     "counters": (3,),
 }
+_ROW_OCTETS: Final = layout.ROW_STRIDE * 8
 
 
-def freeze(meter: Meter) -> bytes:
-    """Give the state of a meter; what it has finished and noted has been handed on before."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """A state that was read and found whole, all but its rows, which are read when asked for."""
+
+    tables: dict[str, NDArray[np.int64]]
+    rows: int
+    source: BinaryIO
+    begin: int  # of the rows in it
+
+    def blocks(self) -> Iterator[NDArray[np.int64]]:
+        """Yield the rows, shape (n, ROW_STRIDE)."""
+        self.source.seek(self.begin)
+        for first in range(0, self.rows, _BLOCK):
+            count = min(_BLOCK, self.rows - first)
+            yield _words(self.source.read(count * _ROW_OCTETS)).reshape(-1, layout.ROW_STRIDE)
+
+
+def freeze(meter: Meter, out: BinaryIO) -> None:
+    """Write the state of a meter; what it has finished and noted has been handed on before. Raises OSError."""
     if meter.spills:
         raise ValueError("Pieces of flows are on the disk: a meter with a spill has no checkpoint.")
     t = meter.t
-    out = io.BytesIO()
-    np.savez(
-        out,
-        allow_pickle=False,
-        scalars=_array(t.scalars),
-        rows=records.words(t.rows, int(t.scalars[layout.Z_ROWS])),
-        recent=records.words(t.recent, layout.RECENT),
-        fragments=_array(t.fragments),
-        waiting=records.words(t.waiting, layout.FRAGMENTS),
-        tunnels=_array(t.tunnels),
-        claims=_claims(meter.claims),
-        ethertypes=_array([w for pair in meter.claims.ethertypes.items() for w in pair]).reshape(-1, 2),
-        counters=_array([meter.claims.lost, meter.dropped, meter.rows_now]),
-    )
-    body = out.getbuffer()  # not a copy: with a full table this is most of what the process holds
-    return b"".join((_MAGIC, kernels.source_digest(), hashlib.sha256(body).digest(), body))
+    digest = hashlib.sha256()
+
+    def put(octets: Any) -> None:  # noqa: ANN401 - anything with a buffer
+        digest.update(octets)
+        out.write(octets)
+
+    put(_MAGIC + kernels.source_digest())
+    tables = {
+        "scalars": _array(t.scalars),
+        "recent": records.words(t.recent, layout.RECENT),
+        "fragments": _array(t.fragments),
+        "waiting": records.words(t.waiting, layout.FRAGMENTS),
+        "tunnels": _array(t.tunnels),
+        "claims": _claims(meter.claims),
+        "ethertypes": _array([w for pair in meter.claims.ethertypes.items() for w in pair]),
+        "counters": _array([meter.claims.lost, meter.dropped, meter.rows_now]),
+    }
+    for name in _SHAPES:
+        put(tables[name].size.to_bytes(_NUMBER, "little"))
+        put(np.ascontiguousarray(tables[name], _WORD))
+    rows = records.words(t.rows, int(t.scalars[layout.Z_ROWS]))
+    put(rows.size.to_bytes(_NUMBER, "little"))
+    for first in range(0, len(rows), _BLOCK):
+        put(np.ascontiguousarray(rows[first : first + _BLOCK], _WORD))
+    out.write(digest.digest())
 
 
-def thaw(octets: bytes) -> dict[str, NDArray[np.int64]]:
-    """Read what `freeze` gave; raises InputRefusedError when it is damaged or of another version."""
-    head = len(_MAGIC) + 2 * _DIGEST
-    if len(octets) < head or not octets.startswith(_MAGIC):
+def thaw(source: BinaryIO) -> State:
+    """Read what `freeze` wrote, from here to the end; raises InputRefusedError when it is damaged or of another version."""
+    begin = source.tell()
+    end = source.seek(0, os.SEEK_END) - _DIGEST
+    source.seek(begin)
+    head = source.read(len(_MAGIC) + _DIGEST)
+    if len(head) < len(_MAGIC) + _DIGEST or not head.startswith(_MAGIC):
         raise InputRefusedError(_foreign())
-    body = octets[head:]
-    if hashlib.sha256(body).digest() != octets[head - _DIGEST : head]:
-        raise InputRefusedError(_damaged())
-    if octets[len(_MAGIC) : len(_MAGIC) + _DIGEST] != kernels.source_digest():
+    if head[len(_MAGIC) :] != kernels.source_digest():
         raise InputRefusedError(_other_version())
-    try:
-        with np.load(io.BytesIO(body), allow_pickle=False) as archive:
-            found = {name: archive[name] for name in _SHAPES}
-    except (KeyError, OSError, ValueError, zipfile.BadZipFile) as error:
-        raise InputRefusedError(_damaged()) from error
-    if not all(_fits(found[name], shape) for name, shape in _SHAPES.items()):
+    if not _is_whole(source, begin, end):
         raise InputRefusedError(_damaged())
-    if len(found["rows"]) != found["scalars"][layout.Z_ROWS]:
+    source.seek(begin + len(head))
+    tables: dict[str, NDArray[np.int64]] = {}
+    for name, shape in _SHAPES.items():
+        words = _words(source.read(_counted(source, end) * 8))
+        try:
+            tables[name] = words.reshape(shape)
+        except ValueError as error:
+            raise InputRefusedError(_damaged()) from error
+    rows = _counted(source, end) // layout.ROW_STRIDE
+    if rows != tables["scalars"][layout.Z_ROWS] or source.tell() + rows * _ROW_OCTETS != end:
         raise InputRefusedError(_damaged())
-    return found
+    return State(tables=tables, rows=rows, source=source, begin=source.tell())
 
 
-def fill(meter: Meter, found: dict[str, NDArray[np.int64]]) -> None:
+def fill(meter: Meter, state: State) -> None:
     """Put a state that was read into the tables of a new meter, all but its flows."""
-    t = meter.t
+    t, found = meter.t, state.tables
     own = {at: t.scalars[at] for at in _OWN}
     for at, word in enumerate(found["scalars"].tolist()):
         t.scalars[at] = own.get(at, word)
@@ -117,20 +152,34 @@ def fill(meter: Meter, found: dict[str, NDArray[np.int64]]) -> None:
     )
 
 
+def _is_whole(source: BinaryIO, begin: int, end: int) -> bool:
+    """Tell whether the digest at the end is that of what comes before it."""
+    digest = hashlib.sha256()
+    source.seek(begin)
+    left = end - begin
+    while left > 0 and (octets := source.read(min(left, _BLOCK * _ROW_OCTETS))):
+        digest.update(octets)
+        left -= len(octets)
+    return left == 0 and source.read(_DIGEST) == digest.digest()
+
+
+def _counted(source: BinaryIO, end: int) -> int:
+    number = int.from_bytes(source.read(_NUMBER), "little")
+    if source.tell() + number * 8 > end:
+        raise InputRefusedError(_damaged())
+    return number
+
+
+def _words(octets: bytes) -> NDArray[np.int64]:
+    return np.frombuffer(octets, _WORD).astype(np.int64, copy=False)
+
+
 def _claims(claims: Claims) -> NDArray[np.int64]:
     return _array([word for key, seen in claims.items() for word in (*key, *seen)]).reshape(-1, _CLAIM_WORDS)
 
 
 def _array(words: Sequence[Any]) -> NDArray[np.int64]:
     return np.array([int(word) & MASK64 for word in words], np.uint64).view(np.int64)
-
-
-def _fits(array: NDArray[Any], shape: tuple[int, ...]) -> bool:
-    return (
-        array.dtype == np.int64
-        and array.ndim == len(shape)
-        and all(want in (-1, have) for want, have in zip(shape, array.shape, strict=True))
-    )
 
 
 def _foreign() -> Text:

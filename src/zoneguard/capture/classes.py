@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     NTP, SNMP, MSRPC,
 ) = range(1, 34)  # fmt: skip
 
+LEAST = 3  # octets of which a class may be told
 LOWER = 0x20202020  # ASCII letters to lower case; some other octets become alike, none of them in these words
 EARLIEST = (
     0x4A000000  # seconds since 1970: when the clock of an OpenVPN client stands before 2009, it is not told
@@ -43,7 +44,7 @@ def classify(b: Octets, at: int, end: int, octets: int, protocol: int, source_po
 def of_stream(b: Octets, at: int, end: int, octets: int, source_port: int, port: int) -> int:
     """Tell the class of the first payload of one direction of a TCP connection."""
     have = end - at
-    if have < 3:
+    if have < LEAST:
         return OTHER
     w = word16(b, at) << 16 | octet(b, at + 2) << 8
     if have > 3:

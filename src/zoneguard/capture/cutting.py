@@ -12,7 +12,7 @@ from zoneguard.capture.index import Spans
 from zoneguard.capture.source import open_source
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from zoneguard.capture.metering import Input, InputRead
     from zoneguard.capture.picker import Picker
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 STANDARD_INPUT: Final = "standard input"
 CHANGED: Final = "changed"
 UNREADABLE: Final = "unreadable"
+EARLIER: Final = 1_000_000_000  # ns before a flow's first packet: fragments that came before their first one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +94,8 @@ def cut(
     `inputs`, `domains` and `interfaces` are those that the flows were metered with, `read` is what the meter
     said of the inputs. What belongs to a flow is decided as the meter does, with three exceptions. A mirror copy
     is told however many packets of other flows lay between it and its original. Fragments that came before
-    their first one are left out, and so are flows of later fragments alone (not `whole`). With most_octets a
+    their first one are left out (then it is not `whole`; of those at the very beginning of a flow this is seen up
+    to a second before), and so are flows of later fragments alone. With most_octets a
     flow has at most 1,024 + most_octets / 64 packets, whose frames have 1 MiB + 4 * most_octets together.
 
     The payload is that of TCP and UDP, what stands behind eight octets of ICMP and twelve of SCTP, and of other
@@ -144,6 +146,11 @@ def cut_frames(
     return [picker.frame(file, frame) for file, frame in wanted]
 
 
+def spans_of(flows: Iterable[Wanted]) -> Spans:
+    """Give the times at which there is something to read for some flows."""
+    return Spans((flow.first_seen - EARLIER, flow.last_seen) for flow in flows)
+
+
 def _through(
     inputs: Sequence[Input], read: Sequence[InputRead], picker: Picker, interfaces: dict[str, int]
 ) -> dict[int, str]:
@@ -176,7 +183,7 @@ def _meets(reading: Reading, flow: Wanted) -> bool:
 
 def _weight(read: Sequence[InputRead], flows: Sequence[Wanted]) -> int:
     """Estimate how many octets will be gone through."""
-    spans = Spans((flow.first_seen, flow.last_seen) for flow in flows)
+    spans = spans_of(flows)
     return sum(
         stretch.end - stretch.begin
         for about in read

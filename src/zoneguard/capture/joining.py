@@ -131,11 +131,12 @@ def _said_once(old: int, new: int, protocol: int) -> int:
     said, opener = 0, new & _WHO
     greeted = False
     for side in range(2):
-        bit, shift = S_PAYLOAD_A << side, S_CLASS_A_SHIFT + 8 * side
-        told = old if old & bit != 0 else new
-        said |= told & (0xFF << shift)
-        if new & bit != 0 and old & bit == 0:
+        shift = S_CLASS_A_SHIFT + 8 * side
+        if old >> shift & 0xFF != 0:
+            said |= old & (0xFF << shift)
+        else:
             payload = new >> shift & 0xFF
+            said |= payload << shift
             greeted = greeted or (payload < 63 and _GREETINGS >> payload & 1 != 0)
     if new & S_RUNG_MASK == _BY_GREETING and (protocol in (6, 17)) and not greeted:
         return said | old & _WHO  # a later payload only looked like a greeting

@@ -17,6 +17,7 @@ from zoneguard.capture.classes import (
     HTTP_REQUEST,
     HTTP_RESPONSE,
     IMAP_SERVER,
+    LEAST,
     POP3_CLIENT,
     POP3_SERVER,
     SERVER_220,
@@ -771,16 +772,19 @@ def refuse(t: Tables, r: Packet, mask: int) -> None:
 
 @inlined
 def payload(b: Octets, r: Packet, flip: int, state: int) -> int:
-    """Note that a direction carried payload, of what class its first was, and who so greets whom."""
-    bit = S_PAYLOAD_B if flip else S_PAYLOAD_A
-    if state & bit:
+    """Note that a direction carried payload, of what class its first was, and who so greets whom.
+
+    One or two octets say nothing and are not the first: keep-alives of TCP and of NAT carry as many.
+    """
+    shift = S_CLASS_B_SHIFT if flip else S_CLASS_A_SHIFT
+    if state & 0xFF << shift:
         return state
-    state |= bit
+    state |= S_PAYLOAD_B if flip else S_PAYLOAD_A
     start = r.payload_at
-    if start == 0:
+    if start == 0 or r.payload < LEAST:
         return state
     kind = classify(b, start, r.payload_end, r.payload, r.protocol, r.sport, r.dport)
-    state |= kind << (S_CLASS_B_SHIFT if flip else S_CLASS_A_SHIFT)
+    state |= kind << shift
     if state & S_RUNG_MASK > BY_GREETING << S_RUNG_SHIFT:
         if kind in (TLS_CLIENT, HTTP_REQUEST, SMTP_CLIENT, FTP_CLIENT, POP3_CLIENT, DNS_QUERY):
             state = state & ~(S_RUNG_MASK | S_OPENER_B) | BY_GREETING << S_RUNG_SHIFT | flip * S_OPENER_B

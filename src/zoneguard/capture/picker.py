@@ -6,9 +6,8 @@ from bisect import bisect_right
 from typing import TYPE_CHECKING, Any, Final
 
 from zoneguard.capture import blank, kernels, layout
-from zoneguard.capture.cutting import CutFrame, CutPacket
+from zoneguard.capture.cutting import CutFrame, CutPacket, spans_of
 from zoneguard.capture.framing import set_up, walk_through
-from zoneguard.capture.index import Spans
 from zoneguard.capture.layout import FULL, HIT_STRIDE, WANT_STRIDE
 from zoneguard.capture.reading import BUFFER, CHUNK, Reading, Walk
 from zoneguard.net.address import MASK64
@@ -61,7 +60,7 @@ class Picker:
         z[layout.Z_OPEN] = self._open = len(flows)
         z[layout.Z_IDLE_TCP] = layout.IDLE_TCP * 1_000_000_000
         z[layout.Z_IDLE_OTHER] = layout.IDLE_OTHER * 1_000_000_000
-        self._all = Spans((flow.first_seen, flow.last_seen) for flow in flows)
+        self._all = spans_of(flows)
         self._files = {file for file, _ in frames}
         self._spans = self._all  # of this input
         self._numbers: list[int] = []  # likewise
@@ -101,8 +100,8 @@ class Picker:
         """Note what is still wanted of an input."""
         z = self._t.scalars
         self._open = int(z[layout.Z_OPEN])
-        self._spans = Spans(
-            (flow.first_seen, flow.last_seen)
+        self._spans = spans_of(
+            flow
             for at, flow in enumerate(self._flows)
             if flow.file <= file and not self._state(at) & layout.W_CLOSED
         )

@@ -63,12 +63,12 @@ def words(records: NDArray[np.void] | Objects, count: int) -> NDArray[np.int64]:
     return records[:count].view(np.int64).reshape(count, records.dtype.itemsize // 8)
 
 
-def fill(records: NDArray[np.void] | Objects, words: NDArray[np.int64]) -> None:
-    """Write an array (count, words), as `words` gives it, into the first records."""
+def fill(records: NDArray[np.void] | Objects, words: NDArray[np.int64], *, first: int = 0) -> None:
+    """Write an array (count, words), as `words` gives it, into records from the first one on."""
     if not isinstance(records, Objects):
-        records[: len(words)].view(words.dtype).reshape(words.shape)[:] = words
+        records[first : first + len(words)].view(words.dtype).reshape(words.shape)[:] = words
         return
-    for index, row in enumerate(words.tolist()):
+    for index, row in enumerate(words.tolist(), first):
         left = iter(row)
         if any(row):
             _set_words(records[index], left)

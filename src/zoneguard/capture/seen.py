@@ -46,7 +46,8 @@ class Window:
 class Claims:
     """Who claimed which address, and which protocols without IP were met; both bounded."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = MOST_CLAIMS) -> None:
+        self.most = most
         self.ethertypes: dict[int, int] = {}
         self.lost = 0
         self._seen: dict[tuple[int, ...], list[int]] = {}
@@ -66,7 +67,7 @@ class Claims:
             seen = self._seen.get(key)
             if seen is not None:
                 seen[0], seen[1], seen[2] = min(seen[0], time), max(seen[1], time), seen[2] + 1
-            elif len(self._seen) < MOST_CLAIMS:
+            elif len(self._seen) < self.most:
                 self._seen[key] = [time, time, 1, int(z[layout.Z_FILE]), frame]
             else:
                 self.lost += 1

@@ -10,14 +10,24 @@ from zoneguard.capture.faults import cut_off
 from zoneguard.capture.framing import begin, setting, walk_through
 from zoneguard.capture.index import MOST_STRETCHES, Index
 from zoneguard.capture.reading import BUFFER, CHUNK, Reading, Walk, fill
-from zoneguard.capture.seen import COUNTERS, Claims, Window, covered, keep_tunnels, opened_tunnels
+from zoneguard.capture.seen import (
+    COUNTERS,
+    MOST_CLAIMS,
+    Claims,
+    Window,
+    covered,
+    keep_tunnels,
+    opened_tunnels,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from typing import BinaryIO
 
     import numpy as np
     from numpy.typing import NDArray
 
+    from zoneguard.capture.checkpoint import State
     from zoneguard.capture.expiry import Timeouts
     from zoneguard.capture.pages import Pages
     from zoneguard.capture.source import Source
@@ -51,6 +61,7 @@ class Meter:
         idle_other: int = layout.IDLE_OTHER,
         active: int = 0,
         timeouts: Timeouts | None = None,
+        most_claims: int = MOST_CLAIMS,
     ) -> None:
         self.compiled = compiled
         self.kernel = kernels.load(compiled=compiled)
@@ -60,7 +71,7 @@ class Meter:
         self.most_rows = max(most_rows, expiry.LEAST_ROWS) if timeouts is not None else most_rows
         self.dropped = 0
         self.spills = 0
-        self.claims = Claims()
+        self.claims = Claims(most_claims)
         self.rows_now = FIRST_ROWS
         self.pages: Pages | None = None  # of the rows, when their number is bounded
         self.t = blank.tables(FIRST_ROWS, domains, compiled=compiled)
@@ -173,7 +184,7 @@ class Meter:
         """
         self.claims.drain(self.t)
         seen = Window(claims=self.all_claims(), tunnels=self.tunnels(), coverage=self.coverage())
-        self.claims, self.dropped = Claims(), 0
+        self.claims, self.dropped = Claims(self.claims.most), 0
         for counter in COUNTERS:
             self.t.scalars[counter] = 0
         keep_tunnels(self.t, set(self.live_rows()[:, layout.R_TUNNEL].tolist()))
@@ -191,42 +202,54 @@ class Meter:
             held = (block[:, layout.R_A_PACKETS] > 0) | (block[:, layout.R_B_PACKETS] > 0)
             yield block[held | (block[:, layout.R_COPIES] > 0)]
 
-    def checkpoint(self) -> bytes:
-        """Give the whole state, to go on from in another process; what is finished is handed on before.
+    def checkpoint(self, out: BinaryIO) -> None:
+        """Write the whole state, to go on from in another process; what is finished is handed on before.
 
         With it that process says of the rest of the traffic what this one would have said. 1 MB, and 192 octets
-        a live flow. Not for a meter that has spilled to the disk.
+        a live flow, which are written block by block. Not for a meter that has spilled to the disk. Raises OSError.
         """
         from zoneguard.capture import checkpoint
 
         self.drain_done()
         self.claims.drain(self.t)
-        return checkpoint.freeze(self)
+        checkpoint.freeze(self, out)
 
-    def restore(self, state: bytes) -> None:
-        """Take up, in a meter that has seen nothing, what `checkpoint` gave.
+    def restore(self, source: BinaryIO) -> None:
+        """Take up, in a meter that has seen nothing, what `checkpoint` wrote, from here to the end.
 
         Timeouts, bounds and overlap domains are this meter's own. Raises InputRefusedError, and is as it was,
         when the state is damaged or of another version.
         """
         from zoneguard.capture import checkpoint
 
-        found = checkpoint.thaw(state)
-        checkpoint.fill(self, found)
-        rows = found["rows"]
-        while self.rows_now < min(len(rows) + layout.MOST_NEW, self._bound()):
+        state = checkpoint.thaw(source)
+        checkpoint.fill(self, state)
+        while self.rows_now < min(state.rows + layout.MOST_NEW, self._bound()):
             self._grow()
-        room = self.rows_now - layout.MOST_NEW
-        if len(rows) > room:  # the bound is lower than it was
-            rows = rows[rows[:, layout.R_LAST].argsort(kind="stable")]
-            self.emit(rows[: len(rows) - room])
-            self.t.scalars[layout.N_EVICTED] += len(rows) - room
-            self.t.scalars[layout.N_FORGOTTEN] += len(rows) - room
-            rows = rows[len(rows) - room :]
-        records.fill(self.t.rows, rows)
-        self.t.scalars[layout.Z_ROWS] = len(rows)
+        room, held = self.rows_now - layout.MOST_NEW, 0
+        for rows in state.blocks() if state.rows <= room else self._latest(state, room):
+            records.fill(self.t.rows, rows, first=held)
+            held += len(rows)
+        self.t.scalars[layout.Z_ROWS] = held
         self._clear_slots(len(self.t.slots))
         self.kernel.index_rows(self.t)
+
+    def _latest(self, state: State, most: int) -> Iterator[NDArray[np.int64]]:
+        """Yield the rows that were heard of last, and hand on the others: the bound is lower than it was."""
+        import numpy as np
+
+        over = state.rows - most
+        last = np.concatenate([rows[:, layout.R_LAST] for rows in state.blocks()])
+        goes = np.zeros(state.rows, np.bool_)
+        goes[last.argsort(kind="stable")[:over]] = True
+        first = 0
+        for rows in state.blocks():
+            some = goes[first : first + len(rows)]
+            first += len(rows)
+            self.emit(rows[some])
+            yield rows[~some]
+        self.t.scalars[layout.N_EVICTED] += over
+        self.t.scalars[layout.N_FORGOTTEN] += over
 
     @property
     def evicted(self) -> int:
@@ -266,6 +289,20 @@ class Meter:
     def all_claims(self) -> list[Claim]:
         """Give who claimed what, in the order of first sight."""
         return self.claims.all()
+
+    def files_in_use(self) -> set[int]:
+        """Give the numbers of the files that a flow, a fragment that waits or a claim is of, and the latest."""
+        self.drain_done()
+        used = {int(self.t.scalars[layout.Z_FILE])}
+        for table, column in (
+            (self.live_rows(), layout.R_FRAME),
+            (records.words(self.t.waiting, layout.FRAGMENTS), layout.PACKET_SHAPE.index("frame")),
+        ):
+            for first in range(0, len(table), BLOCK):
+                frames = table[first : first + BLOCK, column]
+                used.update((frames[frames > 0] >> 40).tolist())
+        used.update(claim.file for claim in self.claims.all())
+        return used
 
     def tunnels(self) -> list[TunnelEnds]:
         """Give the tunnels that were opened."""

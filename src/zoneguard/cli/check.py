@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from datetime import date
 from pathlib import Path
@@ -18,10 +19,13 @@ from zoneguard.cli.progress import ProgressBar
 from zoneguard.errors import UsageError
 from zoneguard.findings.finding import SEVERITY_ORDER, Severity
 from zoneguard.report.forms import FORMS
+from zoneguard.report.harmless import harmless
 from zoneguard.text import Text
 
 if TYPE_CHECKING:
-    from zoneguard.report.model import Report
+    from collections.abc import Collection
+
+    from zoneguard.report.model import PolicyRead, Report
 
 FORMATS = tuple(FORMS)
 
@@ -136,9 +140,10 @@ def check(
         )
     lang = ctx.ensure_object(Options).lang
     targets = report_targets(formats, output)
-    for _, path in targets:
+    for form, path in targets:
         if path is not None:
             refuse_unwritable(path)
+        FORMS[form].ready()
     refuse_bad_bundle(bundle, key_file)
     captures = Captures()
     generated = time_of_run()
@@ -154,6 +159,7 @@ def check(
             most_memory_mib=most_memory_mib,
             digests=digests,
             most_looks=most_looks,
+            search=os.environ.get("PATH", os.defpath),
             baseline=baseline,
             fail_on_new=fail_on_new,
             progress=progress.update,
@@ -163,19 +169,31 @@ def check(
         write_report(report, form, path)
     if bundle is not None:
         write_bundle(report, captures, bundle, key_file=key_file, lang=lang)
+    if report.policy.to_decide:
+        click.echo(harmless(_undecided(report.policy).in_(lang)), err=True)
     ctx.exit(int(report.summary.exit_code))
 
 
-def report_targets(formats: tuple[str, ...], output: Path | None) -> list[tuple[str, Path | None]]:
+def _undecided(policy: PolicyRead) -> Text:
+    """Say that the policy itself is not decided yet, which leaves a clean run inconclusive."""
+    return Text(
+        ja=f"{policy.path}: まだ決めていないことが{policy.to_decide:,}件あります。`zoneguard policy lint` で確かめてください。",
+        en=f"{policy.path}: still to decide: {policy.to_decide:,}; see `zoneguard policy lint`.",
+    )
+
+
+def report_targets(
+    formats: tuple[str, ...], output: Path | None, *, forms: Collection[str] = FORMATS
+) -> list[tuple[str, Path | None]]:
     """Tell which form goes where; the one without a file goes to `output` or standard output, and comes last."""
     named = [one.partition("=") for one in formats]
     for form, sign, file in named:
-        if form not in FORMATS or (sign and not file):
+        if form not in forms or (sign and not file):
             raise UsageError(
                 Text(
-                    ja=f"--format「{form}{sign}{file}」はありません。{'、'.join(FORMATS)} のいずれかを、"
+                    ja=f"--format「{form}{sign}{file}」はありません。{'、'.join(forms)} のいずれかを、"
                     "あるいは json=report.json のように指定してください。",
-                    en=f"--format {form}{sign}{file}: there is no such form; give one of {', '.join(FORMATS)},"
+                    en=f"--format {form}{sign}{file}: there is no such form; give one of {', '.join(forms)},"
                     " or name a file as in json=report.json.",
                 )
             )
@@ -185,6 +203,13 @@ def report_targets(formats: tuple[str, ...], output: Path | None) -> list[tuple[
             Text(
                 ja="ファイルのない --format は1つだけです。2つ目からは json=report.json のように指定してください。",
                 en="Only one --format may go without a file; name one for the others, as in json=report.json.",
+            )
+        )
+    if plain and plain[0] in FORMS and FORMS[plain[0]].kind == "bytes" and output is None:
+        raise UsageError(
+            Text(
+                ja=f"{plain[0]} は画面に出せません。{plain[0]}=report.{plain[0]} のようにファイルを指定してください。",
+                en=f"{plain[0]} is not for a terminal; name a file, as in {plain[0]}=report.{plain[0]}.",
             )
         )
     files: list[tuple[str, Path | None]] = [(form, Path(file)) for form, sign, file in named if sign]

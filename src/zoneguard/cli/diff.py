@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 from zoneguard.cli.bilingual import Options, command, option
-from zoneguard.cli.options import OUTPUT, POLICY
-from zoneguard.cli.output import text_output
+from zoneguard.cli.check import report_targets, write_report
+from zoneguard.cli.clock import time_of_run
+from zoneguard.cli.options import OUTPUT, POLICY, format_option
+from zoneguard.cli.output import refuse_unwritable, text_output
 from zoneguard.text import Text
 
 if TYPE_CHECKING:
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
     from zoneguard.firewall.model import Line
     from zoneguard.report.difference import Entry
     from zoneguard.rules.changing import Changed, Kept
+    from zoneguard.text import Lang
+
+_OWN = ("text", "json")  # a comparison has its own words and its own JSON (zoneguard.diff/1)
+FORMATS = (*_OWN, "csv", "github", "gitlab", "junit", "sarif")
 
 
 @command(
@@ -41,14 +47,7 @@ if TYPE_CHECKING:
         en="Exit with 1 also for violations that were there before.",
     ),
 )
-@option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    words=Text(ja="出力の形式。", en="Form of the output."),
-)
+@format_option(FORMATS)
 @OUTPUT
 @POLICY
 @click.pass_context
@@ -58,25 +57,40 @@ def diff(
     before: str,
     after: str,
     every: bool,
-    form: str,
+    formats: tuple[str, ...],
     output: Path | None,
     policy_path: Path | None,
 ) -> None:
     """Compare, tell, and end with 1 for what the change makes worse."""
     from zoneguard.api.comparing import diff as compare
-    from zoneguard.report.difference import as_json, lines
 
+    targets = report_targets(formats, output, forms=FORMATS)
+    for _, path in targets:
+        if path is not None:
+            refuse_unwritable(path)
     lang = ctx.ensure_object(Options).lang
     compared = compare([before], [after], policy_path, every=every)
     entries, notes = list(_entries(compared)), list(_notes(compared))
-    with text_output(output) as file:
-        if form == "json":
-            file.write(as_json(entries, notes, exit_code=int(compared.exit_code)))
-        else:
-            width = shutil.get_terminal_size((80, 24)).columns
-            for line in lines(entries, notes, lang=lang, width=width):
-                file.write(line + "\n")
+    for form, path in targets:
+        if form not in _OWN:
+            from zoneguard.api.change_report import change_report
+
+            words = [one.message for one in entries]
+            report = change_report(compared, words, notes, lang=lang, generated=time_of_run(), every=every)
+            write_report(report, form, path)
+            continue
+        with text_output(path) as file:
+            file.write(_own(form, entries, notes, compared, lang))
     ctx.exit(int(compared.exit_code))
+
+
+def _own(form: str, entries: list[Entry], notes: list[Text], compared: Compared, lang: Lang) -> str:
+    from zoneguard.report.difference import as_json, lines
+
+    if form == "json":
+        return as_json(entries, notes, exit_code=int(compared.exit_code))
+    width = shutil.get_terminal_size((80, 24)).columns
+    return "".join(line + "\n" for line in lines(entries, notes, lang=lang, width=width))
 
 
 def _entries(compared: Compared) -> Iterator[Entry]:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from zoneguard.cli.bilingual import option
 from zoneguard.report.forms import FORMS
 from zoneguard.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
 
 JOBS = option(
     "--jobs",
@@ -18,16 +22,24 @@ JOBS = option(
     metavar="N",
     words=Text(ja="同時に読むファイルの数。", en="How many files to read at once."),
 )
-FORMAT = option(
-    "--format",
-    "formats",
-    multiple=True,
-    metavar="FORMAT[=FILE]",
-    words=Text(
-        ja=f"{'、'.join(FORMS)} のいずれか（既定は text）。FORMAT=FILE の形で繰り返すと、それぞれのファイルにも書きます。",
-        en=f"One of {', '.join(FORMS)} (default: text); repeated as FORMAT=FILE, writes each to its file as well.",
-    ),
-)
+
+
+def format_option(forms: Iterable[str]) -> Callable[[Any], Any]:
+    """Give --format for a command that writes these forms (see `targets`)."""
+    names = list(forms)
+    return option(
+        "--format",
+        "formats",
+        multiple=True,
+        metavar="FORMAT[=FILE]",
+        words=Text(
+            ja=f"{'、'.join(names)} のいずれか（既定は text）。FORMAT=FILE の形で繰り返すと、それぞれのファイルにも書きます。",
+            en=f"One of {', '.join(names)} (default: text); repeated as FORMAT=FILE, writes each to its file as well.",
+        ),
+    )
+
+
+FORMAT = format_option(FORMS)
 OUTPUT = option(
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),

@@ -24,7 +24,7 @@ def whole_file(path: Path) -> Iterator[Path]:
 
     What is no regular file (/dev/null, a pipe) is never replaced: it is written to as it stands.
     """
-    if _is_special(path):
+    if _is_stream(path):
         try:
             yield path
         except OSError as error:
@@ -50,15 +50,45 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 def refuse_unwritable(path: Path) -> None:
     """Refuse a place for results before the work, not after it."""
+    if _is_stream(path):
+        return
     try:
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        if _is_special(path):
-            return
         with tempfile.NamedTemporaryFile(prefix=f".{path.name}.", dir=path.parent):
             pass
     except OSError as error:
         raise _cannot_write(path, error) from error
+
+
+def new_file(path: Path, text: str) -> None:
+    """Write a file that was not there, whole or not at all. Raises FileExistsError when it is there by now."""
+    try:
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+    draft = Path(name)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+        mask = os.umask(0)
+        os.umask(mask)
+        draft.chmod(0o666 & ~mask)
+        os.link(draft, path)  # unlike a rename it never replaces anything
+    except FileExistsError:
+        raise
+    except PermissionError:  # no hard links here (FAT, some shares): exclusive at least
+        try:
+            with path.open("x", encoding="utf-8", newline="") as file:
+                file.write(text)
+        except FileExistsError:
+            raise
+        except OSError as error:
+            raise _cannot_write(path, error) from error
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -82,8 +112,9 @@ def write_octets(octets: bytes, path: Path | None) -> None:
         draft.write_bytes(octets)
 
 
-def _is_special(path: Path) -> bool:
-    return path.exists() and not path.is_file()
+def _is_stream(path: Path) -> bool:
+    """Tell a device or a pipe, which is written to: a file put in its place would destroy it (/dev/null, as root)."""
+    return path.exists() and not path.is_file() and not path.is_dir()
 
 
 def _cannot_write(path: Path, error: OSError) -> MachineLacksError:

@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING
 import click
 
 from zoneguard.cli.bilingual import group, option
-from zoneguard.errors import InputRefusedError, UsageError, why
+from zoneguard.cli.clock import total_size
+from zoneguard.cli.options import JOBS
+from zoneguard.cli.output import new_file
+from zoneguard.cli.progress import ProgressBar
+from zoneguard.errors import ExitCode, InputRefusedError, UsageError
 from zoneguard.report.harmless import harmless
 from zoneguard.text import Lang, Text
 
@@ -34,14 +38,25 @@ def policy() -> None:
 @policy.command(
     "lint",
     words=Text(
-        ja="FILE（既定はこのフォルダーか上の zones.yaml）を検査し、誤りをすべて行と桁で示します。",
-        en="Check FILE (default: zones.yaml in this folder or above) and name every mistake by line and column.",
+        ja="FILE（既定はこのフォルダーか上の zones.yaml）を検査し、誤りをすべて行と桁で示し、まだ決めていないことを挙げます。",
+        en="Check FILE (default: zones.yaml in this folder or above) name every mistake by line and column, and "
+        "list what is still to decide.",
     ),
 )
 @_FILE
+@option(
+    "--decided",
+    is_flag=True,
+    words=Text(
+        ja="まだ決めていないことが残っていれば、終了コード4で終わります。",
+        en="End with exit code 4 while something is still to decide.",
+    ),
+)
 @click.pass_context
-def lint(ctx: click.Context, file: Path | None) -> None:
-    """Check FILE (zones.yaml here or above) and name every mistake by line and column."""
+def lint(ctx: click.Context, file: Path | None, *, decided: bool) -> None:
+    """Check FILE (zones.yaml here or above), name every mistake by line and column, and what is still to decide."""
+    from zoneguard.policy.undecided import open_points
+
     loaded = _load(file)
     told = Text(
         ja=f"{loaded.path}: 誤りはありません（ゾーン{len(loaded.zones)}、許可{len(loaded.flows)}、"
@@ -49,7 +64,18 @@ def lint(ctx: click.Context, file: Path | None) -> None:
         en=f"{loaded.path}: no mistakes ({len(loaded.zones)} zones, {len(loaded.flows)} allowed flows, "
         f"{len(loaded.gateways)} gateways)",
     )
-    click.echo(harmless(told.in_(_lang(ctx))))
+    lang = _lang(ctx)
+    click.echo(harmless(told.in_(lang)))
+    points = open_points(loaded)
+    if not points:
+        return
+    head = Text(ja=f"まだ決めていないこと: {len(points)}件", en=f"still to decide: {len(points)}")
+    click.echo(head.in_(lang))
+    for point in points:
+        place = point.place
+        click.echo(harmless(f"  {place.file}:{place.line}:{place.column}: {point.text.in_(lang)}"))
+    if decided:
+        ctx.exit(int(ExitCode.INCONCLUSIVE))
 
 
 @policy.command(
@@ -100,16 +126,49 @@ def graph(ctx: click.Context, file: Path | None, form: str) -> None:
 @policy.command(
     "init",
     words=Text(
-        ja="モデルを選び、注釈つきの方針のひな形を書きます。",
-        en="Write a commented policy of a model, to be filled with your own addresses.",
+        ja="方針の案を書きます。モデルのひな形から、または手元の設定・キャプチャ・通信要件一覧から（組み合わせ可）。",
+        en="Write a first policy: the template of a model, or a proposal from exports, captures and a list of "
+        "communication, in any combination.",
     ),
 )
 @option(
     "--model",
     type=click.Choice(MODELS),
-    required=True,
-    words=Text(ja="もとにするモデル。", en="The model to start from."),
+    words=Text(
+        ja="もとにするモデル。資料と併せて指定すれば、ひな形ではなくモデルの定め（分離・分割）だけを使います。",
+        en="The model. Together with evidence it gives what zones owe each other, and not the template.",
+    ),
 )
+@option(
+    "--from-export",
+    "exports",
+    multiple=True,
+    metavar="FILE",
+    words=Text(
+        ja="ファイアウォールやルータの設定（繰り返し可、フォルダー可）。ゾーンと devices の案になります。",
+        en="Export of a firewall or router, or a folder of them (repeatable): gives zones and devices.",
+    ),
+)
+@option(
+    "--from-capture",
+    "captures",
+    multiple=True,
+    metavar="FILE",
+    words=Text(
+        ja="キャプチャ（繰り返し可、フォルダー可）。VLAN を補い、観測した通信を提案します。",
+        en="Capture, or a folder of them (repeatable): fills VLANs in and proposes observed flows.",
+    ),
+)
+@option(
+    "--from-sheet",
+    "sheet",
+    metavar="FILE",
+    words=Text(
+        ja="通信要件一覧（xlsx か CSV）。承認済みの通信になります。",
+        en="List of required communication (xlsx or CSV): gives flows with their approvals.",
+    ),
+)
+@JOBS
 @option(
     "--output",
     type=click.Path(path_type=Path),
@@ -122,34 +181,47 @@ def graph(ctx: click.Context, file: Path | None, form: str) -> None:
     ),
 )
 @click.pass_context
-def init(ctx: click.Context, model: str, output: Path) -> None:
-    """Write a commented policy of a model, to be filled with your own addresses."""
-    from zoneguard.policy.presets import preset
+def init(
+    ctx: click.Context,
+    *,
+    model: str | None,
+    exports: tuple[str, ...],
+    captures: tuple[str, ...],
+    sheet: str | None,
+    jobs: int,
+    output: Path,
+) -> None:
+    """Write a first policy: a template, or a proposal from evidence."""
+    if not (model or exports or captures or sheet):
+        raise UsageError(
+            Text(
+                ja="--model、--from-export、--from-capture、--from-sheet のどれかを指定してください。",
+                en="Give one of --model, --from-export, --from-capture and --from-sheet.",
+            )
+        )
+    if output.exists():
+        raise _exists(output)
+    lang = _lang(ctx)
+    if model and not (exports or captures or sheet):
+        from zoneguard.policy.presets import preset
 
-    text = preset(model)
+        text = preset(model)
+    else:
+        text = _proposed(model, exports, captures, sheet, lang=lang, jobs=jobs)
     try:
-        with output.open("x", encoding="utf-8") as file:
-            file.write(text)
+        new_file(output, text)
     except FileExistsError:
-        raise UsageError(
-            Text(
-                ja=f"{output}: すでにあります。--output で別の名前を指定してください。",
-                en=f"{output}: exists already; give another name with --output.",
-            )
-        ) from None
-    except OSError as error:
-        reason = why(error)
-        raise UsageError(
-            Text(
-                ja=f"{output}: 書けません（{reason.ja}）。--output で別の場所を指定してください。",
-                en=f"{output}: cannot be written ({reason.en}); give another place with --output.",
-            )
-        ) from None
+        raise _exists(output) from None
     told = Text(
         ja=f"{output} を書きました。自団体の値に置き換え、`zoneguard policy lint {output}` で確認してください",
         en=f"wrote {output}; put your own values in and run `zoneguard policy lint {output}`",
     )
-    click.echo(harmless(told.in_(_lang(ctx))))
+    if exports or captures or sheet:
+        told = Text(
+            ja=f"{output} を書きました。決めるべきことは `zoneguard policy lint {output}` が一覧にします",
+            en=f"wrote {output}; `zoneguard policy lint {output}` lists what is to be decided",
+        )
+    click.echo(harmless(told.in_(lang)))
 
 
 @policy.command(
@@ -164,6 +236,47 @@ def schema() -> None:
     from zoneguard.policy.document import policy_schema
 
     click.echo(json.dumps(policy_schema(), ensure_ascii=False, indent=2))
+
+
+def _proposed(
+    model: str | None,
+    exports: tuple[str, ...],
+    captures: tuple[str, ...],
+    sheet: str | None,
+    *,
+    lang: Lang,
+    jobs: int,
+) -> str:
+    from zoneguard.api.initiating import propose
+
+    if model == "four-zone":
+        raise UsageError(
+            Text(
+                ja="four-zone はひな形だけです。資料から起こすときは --model を省いてください。",
+                en="four-zone is a template only; leave --model out when you start from evidence.",
+            )
+        )
+    # Captures are read twice, once for the endpoints and once for the flows between their zones.
+    size = total_size(captures)
+    with ProgressBar(None if size is None else 2 * size, lang=lang) as progress:
+        return propose(
+            model=model,
+            exports=exports,
+            captures=captures,
+            sheet=sheet,
+            lang=lang,
+            jobs=jobs,
+            progress=progress.update,
+        )
+
+
+def _exists(output: Path) -> UsageError:
+    return UsageError(
+        Text(
+            ja=f"{output}: すでにあります。--output で別の名前を指定してください。",
+            en=f"{output}: exists already; give another name with --output.",
+        )
+    )
 
 
 def _lang(ctx: click.Context) -> Lang:

@@ -12,6 +12,7 @@ from zoneguard.cli.check import report_targets, write_report
 from zoneguard.cli.options import FORMAT, OUTPUT
 from zoneguard.cli.output import refuse_unwritable
 from zoneguard.errors import ExitCode
+from zoneguard.report.forms import FORMS
 from zoneguard.report.harmless import harmless
 from zoneguard.text import Text
 
@@ -43,9 +44,10 @@ def render(ctx: click.Context, *, run: Path, formats: tuple[str, ...], output: P
     from zoneguard.report.stored import read_report
 
     targets = report_targets(formats, output)
-    for _, path in targets:
+    for form, path in targets:
         if path is not None:
             refuse_unwritable(path)
+        FORMS[form].ready()
     stored, _ = read_report(run)
     told = replace(stored, lang=ctx.ensure_object(Options).lang)
     for form, path in targets:

@@ -66,8 +66,3 @@ TROUBLES = {
         en="Packets were cut short when they were captured (snapshot length).",
     ),
 }
-
-
-def sentence(key: str) -> Text:
-    """Give the sentence of a key; the keys are those of `TROUBLES`."""
-    return TROUBLES[key]

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from zoneguard.findings.finding import SEVERITY_ORDER, Severity
+from zoneguard.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from zoneguard.findings.finding import Finding
 
 NANOSECONDS = 1_000_000_000
+_OVER = Text(ja="消滅した指摘", en="A finding that is gone")  # in memory alone: the store keeps the words
 
 Blind = tuple[int, int]  # ns since 1970: from, to
 
@@ -144,6 +146,16 @@ def acknowledge(known: Known, given: Acknowledgement) -> Known:
     if known.status is Status.GONE:
         raise ValueError("A finding that is gone cannot be acknowledged.")
     return replace(known, acknowledged=given)
+
+
+def remembered(known: Known) -> Known:
+    """Give what need be held in memory: of what is gone its times and its spell, and no words, clauses or places."""
+    if known.status is not Status.GONE or known.finding.title is _OVER:
+        return known
+    finding = replace(
+        known.finding, title=_OVER, message=_OVER, remedy=_OVER, clauses=(), locators=(), related=()
+    )
+    return replace(known, finding=finding)
 
 
 def graver(one: Severity, other: Severity) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from heapq import heapify, heappop, heappush
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from zoneguard.net.product import Product, count
@@ -124,16 +125,24 @@ def _merge_services(products: list[Product]) -> list[Product]:
 
 
 def _merge_destinations(products: list[Product]) -> list[Product]:
-    alike: dict[tuple[Spans, int], list[Span]] = {}
-    for source, destination, services in products:
-        alike.setdefault((source, services), []).extend(destination)
-    return [Product(source, spans_from(spans), services) for (source, services), spans in alike.items()]
+    alike: dict[tuple[Spans, int], list[Product]] = {}
+    for product in products:
+        alike.setdefault((product.source, product.services), []).append(product)
+    return [
+        same[0]  # most stand alone, and their spans are canonical as they are
+        if len(same) == 1
+        else same[0]._replace(destination=spans_from(chain.from_iterable(one.destination for one in same)))
+        for same in alike.values()
+    ]
 
 
 def _merge_sources(products: list[Product]) -> list[Product]:
-    alike: dict[tuple[Spans, int], list[Span]] = {}
-    for source, destination, services in products:
-        alike.setdefault((destination, services), []).extend(source)
+    alike: dict[tuple[Spans, int], list[Product]] = {}
+    for product in products:
+        alike.setdefault((product.destination, product.services), []).append(product)
     return [
-        Product(spans_from(spans), destination, services) for (destination, services), spans in alike.items()
+        same[0]
+        if len(same) == 1
+        else same[0]._replace(source=spans_from(chain.from_iterable(one.source for one in same)))
+        for same in alike.values()
     ]

@@ -24,6 +24,12 @@ class Shape(BaseModel):
     file_name: ClassVar[str] = "zones.yaml"  # of a whole file: what faults call it
 
 
+ToDecide = Annotated[
+    values.Sentence,
+    Field(description="what people still have to decide about this; delete the line when it is decided"),
+]
+
+
 class TextShape(Shape):
     """A name in Japanese and English."""
 
@@ -58,6 +64,7 @@ class ZoneShape(Shape):
     macs: tuple[values.MacText, ...] | None = Field(
         default=None, description="inventory; leave out when there is none"
     )
+    to_decide: ToDecide = None
 
 
 class SeparationShape(Shape):
@@ -104,7 +111,7 @@ class RequiredShape(Shape):
 
 
 class FlowShape(Shape):
-    """A flow that the municipality has decided and approved; `from` opens it."""
+    """A flow that the municipality has decided and approved; `from` opens it. With to_decide it allows nothing."""
 
     id: values.Identifier
     kind: KindWord
@@ -119,6 +126,7 @@ class FlowShape(Shape):
     most_upload_mib: Annotated[int, Field(ge=1)] | None = Field(
         default=None, description="of a screen flow: MiB that one session may send from its opener"
     )
+    to_decide: ToDecide = None
 
 
 class SensorShape(Shape):
@@ -138,6 +146,7 @@ class DeviceShape(Shape):
     format: values.Identifier | None = None
     interfaces: dict[values.Identifier, values.Identifier]
     file: values.Identifier | None = None
+    to_decide: ToDecide = None
 
 
 class NoiseShape(Shape):
@@ -175,6 +184,7 @@ class Document(Shape):
     organization: TextShape
     model: ModelWord
     timezone: values.TimezoneText = "Asia/Tokyo"
+    to_decide: ToDecide = None
     zones: dict[values.Identifier, ZoneShape] = Field(min_length=1)
     separations: tuple[SeparationShape, ...] | None = None
     gateways: dict[values.Identifier, GatewayShape] = Field(default_factory=dict)

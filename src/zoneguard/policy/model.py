@@ -104,6 +104,7 @@ class Zone:
     next_hops: tuple[int, ...] = ()  # MACs of the registered gateways towards this (external) zone (ZG-D03)
     routers: tuple[int, ...] = ()  # MACs allowed to advertise, redirect, serve DHCP, route (ZG-E04)
     macs: tuple[int, ...] | None = None  # inventory; None: not given (ZG-E02)
+    to_decide: str | None = None  # what people still have to confirm of it; its role holds meanwhile
     place: Place | None = None
 
 
@@ -174,6 +175,7 @@ class AllowedFlow:
     one_way: bool = False  # by design (syslog, traps): ZG-A07 stays silent
     tunnel: bool = False  # a registered tunnel (ZG-F01 stays silent)
     most_upload: int | None = None  # octets that one screen session may send from its opener (ZG-B03)
+    to_decide: str | None = None  # such a flow stands in `Policy.proposed` and allows nothing
     place: Place | None = None
 
 
@@ -198,6 +200,8 @@ class Device:
     format: str | None
     interfaces: tuple[tuple[str, str], ...]  # (interface, zone id)
     file: str | None = None
+    to_decide: str | None = None
+    place: Place | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,6 +249,9 @@ class Policy:
     devices: tuple[Device, ...]
     noise: tuple[Noise, ...]
     waivers: tuple[Waiver, ...]
+    proposed: tuple[AllowedFlow, ...] = ()  # flows that somebody has still to decide: they allow nothing
+    to_decide: str | None = None  # of the file as a whole
+    to_decide_place: Place | None = None
 
     def zone(self, zone_id: str) -> Zone | None:
         """Find a declared zone; None for the implicit ones."""

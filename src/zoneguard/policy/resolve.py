@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 def resolve(document: shape.Document, source: Source, sha256: str) -> model.Policy:
     """Build the policy from a document that has been checked."""
+    flows = [_flow(document, index, source) for index in range(len(document.flows))]
     return model.Policy(
         path=source.file,
         sha256=sha256,
@@ -24,11 +25,14 @@ def resolve(document: shape.Document, source: Source, sha256: str) -> model.Poli
         zones=tuple(_zone(document, name, source) for name in document.zones),
         separations=_separations(document),
         gateways=tuple(_gateway(name, gateway) for name, gateway in document.gateways.items()),
-        flows=tuple(_flow(document, index, source) for index in range(len(document.flows))),
+        flows=tuple(flow for flow in flows if flow.to_decide is None),
         sensors=tuple(_sensor(name, sensor) for name, sensor in document.sensors.items()),
-        devices=tuple(_device(name, device) for name, device in document.devices.items()),
+        devices=tuple(_device(name, device, source) for name, device in document.devices.items()),
         noise=tuple(_noise(noise) for noise in document.noise),
         waivers=tuple(_waiver(waiver) for waiver in document.waivers),
+        proposed=tuple(flow for flow in flows if flow.to_decide is not None),
+        to_decide=document.to_decide,
+        to_decide_place=source.place_of_key(("to_decide",)),
     )
 
 
@@ -57,6 +61,7 @@ def _zone(document: shape.Document, name: str, source: Source) -> model.Zone:
         next_hops=zone.next_hops,
         routers=zone.routers,
         macs=zone.macs,
+        to_decide=zone.to_decide,
         place=source.place_of_key(("zones", name)),
     )
 
@@ -101,6 +106,7 @@ def _flow(document: shape.Document, index: int, source: Source) -> model.Allowed
         one_way=flow.one_way,
         most_upload=flow.most_upload_mib * 1024 * 1024 if flow.most_upload_mib is not None else None,
         tunnel=flow.tunnel,
+        to_decide=flow.to_decide,
         place=source.place(("flows", index)),
     )
 
@@ -139,9 +145,14 @@ def _sensor(name: str, sensor: shape.SensorShape) -> model.Sensor:
     )
 
 
-def _device(name: str, device: shape.DeviceShape) -> model.Device:
+def _device(name: str, device: shape.DeviceShape, source: Source) -> model.Device:
     return model.Device(
-        id=name, format=device.format, interfaces=tuple(device.interfaces.items()), file=device.file
+        id=name,
+        format=device.format,
+        interfaces=tuple(device.interfaces.items()),
+        file=device.file,
+        to_decide=device.to_decide,
+        place=source.place_of_key(("devices", name)),
     )
 
 

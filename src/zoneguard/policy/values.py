@@ -28,6 +28,7 @@ FAULT = "zoneguard"  # the pydantic error type that carries our own bilingual se
 _MAC = re.compile(
     r"(?:[0-9a-f]{2}[:-]){5}[0-9a-f]{2}|(?:[0-9a-f]{4}\.){2}[0-9a-f]{4}", re.ASCII | re.IGNORECASE
 )
+MOST_SENTENCE = 1000  # characters
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 SPAN = "[1-9][0-9]{0,5}[smhdw]"  # as a pattern for JSON Schema
 _SPAN = re.compile(r"([1-9][0-9]{0,5})([smhdw])", re.ASCII)
@@ -143,6 +144,16 @@ def _identifier(value: object) -> str:
     return text
 
 
+def _sentence(value: object) -> str:
+    text = _text(value, "この値", "this value")
+    if not text or len(text) > MOST_SENTENCE or not text.isprintable():
+        raise fault(
+            ja=f"この値は、制御文字を含まない1〜{MOST_SENTENCE}字の1行の文にしてください",
+            en=f"this must be one line of 1 to {MOST_SENTENCE} printable characters",
+        )
+    return text
+
+
 class OneOf:
     """Marks a value that is one of the words of an enumeration."""
 
@@ -195,4 +206,10 @@ ServiceText = Annotated[
 TimezoneText = Annotated[str, PlainValidator(_timezone), WithJsonSchema({"type": "string"})]
 Identifier = Annotated[
     str, PlainValidator(_identifier), WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 200})
+]
+# None stands for a key that is absent; a key without a value is refused, as it would undo what it says.
+Sentence = Annotated[
+    str | None,
+    PlainValidator(_sentence),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MOST_SENTENCE}),
 ]

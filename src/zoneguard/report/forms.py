@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from zoneguard.text import Text
 
@@ -13,12 +13,21 @@ if TYPE_CHECKING:
     from zoneguard.report.model import Report
 
 
+def _nothing() -> None:
+    """Need nothing."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
-    """One form: its writer gives the whole file, the same octets for the same report."""
+    """One form: its writer gives the whole file, the same octets for the same report; text is UTF-8.
+
+    `ready` raises MachineLacksError when this machine cannot write the form, before any work is done.
+    """
 
     write: Callable[[Report], bytes]
     words: Text  # what it is for
+    kind: Literal["text", "bytes"] = "text"  # bytes are for a file only
+    ready: Callable[[], None] = _nothing
 
 
 def _audit_csv(report: Report) -> bytes:
@@ -51,6 +60,12 @@ def _gitlab(report: Report) -> bytes:
     return render_gitlab(report).encode()
 
 
+def _html(report: Report) -> bytes:
+    from zoneguard.report.html import render_html
+
+    return render_html(report).encode()
+
+
 def _json(report: Report) -> bytes:
     from zoneguard.report.json import render_json
 
@@ -61,6 +76,18 @@ def _junit(report: Report) -> bytes:
     from zoneguard.report.junit import render_junit
 
     return render_junit(report).encode()
+
+
+def _pdf(report: Report) -> bytes:
+    from zoneguard.report.pdf import render_pdf
+
+    return render_pdf(report)
+
+
+def _pdf_ready() -> None:
+    from zoneguard.report.pdf import refuse_without_means
+
+    refuse_without_means()
 
 
 def _sarif(report: Report) -> bytes:
@@ -86,10 +113,20 @@ FORMS: Mapping[str, Form] = {
     ),
     "github": Form(write=_github, words=Text(ja="GitHub Actions の注釈", en="annotations of GitHub Actions")),
     "gitlab": Form(write=_gitlab, words=Text(ja="GitLab の Code Quality", en="Code Quality of GitLab")),
+    "html": Form(
+        write=_html,
+        words=Text(ja="綴じて残す報告書（画面と A4）", en="the report to file, for the screen and A4"),
+    ),
     "json": Form(
         write=_json, words=Text(ja="報告の全部（ほかの形はここから作れます）", en="all of the report")
     ),
     "junit": Form(write=_junit, words=Text(ja="JUnit XML", en="JUnit XML")),
+    "pdf": Form(
+        write=_pdf,
+        words=Text(ja="綴じて残す報告書（A4）", en="the report to file, on A4"),
+        kind="bytes",
+        ready=_pdf_ready,
+    ),
     "sarif": Form(write=_sarif, words=Text(ja="SARIF 2.1.0", en="SARIF 2.1.0")),
     "text": Form(write=_text, words=Text(ja="人が読む文章", en="words for people")),
 }

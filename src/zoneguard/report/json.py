@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     from zoneguard.findings.passage import Passage
     from zoneguard.report.model import (
         Baseline,
+        ClauseGraded,
         Coverage,
         InputRead,
         MatrixCell,
         PolicyRead,
+        Registered,
         Report,
         RuleRead,
         Summary,
@@ -61,6 +63,12 @@ def report_document(report: Report) -> Json:
     if report.baseline is not None:
         document["baseline"] = _baseline(report.baseline, zone)
         document["absent"] = [finding_document(finding, zone) for finding in report.absent]
+    if report.today is not None:
+        document["today"] = report.today
+    if report.register:
+        document["register"] = [_registered(one, zone) for one in report.register]
+    if report.clauses:
+        document["clauses"] = [_graded(one) for one in report.clauses]
     return document
 
 
@@ -84,6 +92,7 @@ def _policy(policy: PolicyRead) -> Json:
         "model": policy.model,
         "timezone": policy.timezone,
         **({"zones": [_zone(one) for one in policy.zones]} if policy.zones else {}),
+        **({"to_decide": policy.to_decide} if policy.to_decide else {}),
     }
 
 
@@ -173,16 +182,35 @@ def _passage(passage: Passage, zone: tzinfo) -> Json:
     }
 
 
+def _registered(one: Registered, zone: tzinfo) -> Json:
+    ends = {"from": one.orig, "to": one.resp}
+    return _present(
+        id=one.id,
+        kind=one.kind,
+        **ends,
+        services=list(one.services),
+        observable=one.observable,
+        number=one.number,
+        by=one.by,
+        on=one.on,
+        until=one.until,
+        reason=one.reason,
+        first_seen=_time(one.first_seen, zone),
+        last_seen=_time(one.last_seen, zone),
+    )
+
+
 def _rule(rule: RuleRead) -> Json:
-    return {
-        "id": rule.id,
-        "name": rule.name,
-        "severity": rule.severity.value,
-        "title": _text(rule.title),
-        "why": _text(rule.why),
-        "remedy": _text(rule.remedy),
-        "asked": rule.asked,
-    }
+    return _present(
+        id=rule.id,
+        name=rule.name,
+        severity=rule.severity.value,
+        title=_text(rule.title),
+        why=_text(rule.why),
+        remedy=_text(rule.remedy),
+        asked=rule.asked,
+        shortfall=rule.shortfall and _text(rule.shortfall),
+    )
 
 
 def _waiver_read(waiver: WaiverRead) -> Json:
@@ -207,6 +235,19 @@ def _baseline(baseline: Baseline, zone: tzinfo) -> Json:
         "unchanged": baseline.unchanged,
         "absent": baseline.absent,
         "notes": [_text(note) for note in baseline.notes],
+    }
+
+
+def _graded(one: ClauseGraded) -> Json:
+    return {
+        "key": one.key,
+        **_clause(one.clause),
+        "grade": one.grade.value,
+        "rules": list(one.rules),
+        "short": list(one.short),
+        "violated": one.violated,
+        "review": one.review,
+        "waived": one.waived,
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING, Literal
 
 from zoneguard.findings.finding import Severity
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from zoneguard.errors import ExitCode
-    from zoneguard.findings.finding import Finding, Verdict
+    from zoneguard.findings.finding import Clause, Finding, Verdict
     from zoneguard.findings.passage import Passage
     from zoneguard.text import Lang, Text
 
@@ -49,6 +50,7 @@ class PolicyRead:
     model: str
     timezone: str
     zones: tuple[ZoneRead, ...] = ()
+    to_decide: int = 0  # points that people still have to decide (`zoneguard policy lint` names them)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,8 +126,34 @@ class MatrixCell:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Registered:
+    """A line of the register: a flow the municipality allows, by whose approval, and when it was last seen.
+
+    Dates are ISO dates. `observable` is False when neither of its zones was observed, so that its absence
+    says nothing.
+    """
+
+    id: str
+    kind: str  # screen | mail | file | tokutei | permit | breakout
+    orig: str
+    resp: str
+    services: tuple[str, ...]
+    observable: bool
+    number: str | None = None
+    by: str | None = None
+    on: str | None = None
+    until: str | None = None
+    reason: str | None = None
+    first_seen: int | None = None  # ns since 1970
+    last_seen: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RuleRead:
-    """A rule of the catalogue; not `asked` when the evidence it speaks of (captures, exports) was not given."""
+    """A rule of the catalogue; not `asked` when the evidence it speaks of (captures, exports) was not given.
+
+    A rule with a `shortfall` was not, or not wholly, verified in this run, for the reason told there.
+    """
 
     id: str
     name: str
@@ -134,6 +162,7 @@ class RuleRead:
     why: Text
     remedy: Text
     asked: bool
+    shortfall: Text | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,6 +192,33 @@ class Baseline:
     notes: tuple[Text, ...] = ()  # what makes the two runs hard to compare
 
 
+class Grade(StrEnum):
+    """不適合 / 要確認 / 検証不能 / 適合（観測範囲内）, worst first."""
+
+    VIOLATED = "violated"
+    REVIEW = "review"
+    UNVERIFIABLE = "unverifiable"
+    SATISFIED = "satisfied"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClauseGraded:
+    """A clause, the rules that ask about it, and what they found.
+
+    Invariant: `grade` is SATISFIED only if some rule asks about the clause, none of them has a shortfall and
+    nothing was found, waived findings included.
+    """
+
+    key: str
+    clause: Clause
+    grade: Grade
+    rules: tuple[str, ...] = ()
+    short: tuple[str, ...] = ()  # of these, the rules with a shortfall
+    violated: int = 0
+    review: int = 0
+    waived: int = 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """One run, judged; `absent` are findings of the baseline that this run did not make."""
@@ -181,6 +237,9 @@ class Report:
     waivers: tuple[WaiverRead, ...] = ()
     baseline: Baseline | None = None
     absent: tuple[Finding, ...] = ()
+    today: str | None = None  # ISO date that approvals and waivers were held against
+    register: tuple[Registered, ...] = ()
+    clauses: tuple[ClauseGraded, ...] = ()
 
 
 def observed_period(report: Report) -> tuple[int, int] | None:

@@ -15,7 +15,7 @@ from zoneguard.report.words import VERDICTS
 from zoneguard.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from datetime import tzinfo
 
     from zoneguard.findings.finding import AppliedWaiver, Finding, Party
@@ -62,7 +62,7 @@ def render_sarif(report: Report) -> str:
         "language": report.lang,
         "columnKind": "unicodeCodePoints",
         "invocations": [_invocation(report)],
-        "artifacts": [_artifact(one) for one in report.inputs],
+        "artifacts": _unique(_artifact(one) for one in report.inputs),
         "results": [_result(finding, report, at, zone) for finding in found],
     }
     document = {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
@@ -111,6 +111,14 @@ def _invocation(report: Report) -> Json:
         "exitCode": int(code),
         "toolExecutionNotifications": [*_unread(report), *_unverifiable(report)],
     }
+
+
+def _unique(values: Iterable[Json]) -> list[Json]:
+    """Keep each value once, for the schema wants it so: the same file may be given twice."""
+    seen: dict[str, Json] = {}
+    for value in values:
+        seen.setdefault(json.dumps(value, sort_keys=True), value)
+    return list(seen.values())
 
 
 def _unread(report: Report) -> Iterator[Json]:

@@ -25,10 +25,13 @@ from zoneguard.report.contract import faults
 from zoneguard.report.model import (
     SCHEMA,
     Baseline,
+    ClauseGraded,
     Coverage,
+    Grade,
     InputRead,
     MatrixCell,
     PolicyRead,
+    Registered,
     Report,
     RuleRead,
     Summary,
@@ -118,6 +121,9 @@ def report_of(document: Json) -> Report:
         waivers=tuple(WaiverRead(**one) for one in document.get("waivers", ())),
         baseline=_baseline(baseline) if baseline is not None else None,
         absent=tuple(_finding(one) for one in document.get("absent", ())),
+        today=document.get("today"),
+        register=tuple(_registered(one) for one in document.get("register", ())),
+        clauses=tuple(_graded(one) for one in document.get("clauses", ())),
     )
 
 
@@ -218,8 +224,28 @@ def _passage(value: Json) -> Passage:
 
 
 def _rule(value: Json) -> RuleRead:
-    words = {key: _text(value[key]) for key in ("title", "why", "remedy")}
+    words: Json = {key: _text(value[key]) for key in ("title", "why", "remedy", "shortfall") if key in value}
     return RuleRead(**{**value, **words, "severity": Severity(value["severity"])})
+
+
+def _registered(value: Json) -> Registered:
+    made = _times(value)
+    ends = {"orig": made.pop("from"), "resp": made.pop("to"), "services": tuple(made.pop("services"))}
+    return Registered(**made, **ends)
+
+
+def _graded(value: Json) -> ClauseGraded:
+    clause = {key: value[key] for key in ("document", "edition", "section", "text", "verified")}
+    return ClauseGraded(
+        key=value["key"],
+        clause=Clause(**clause),
+        grade=Grade(value["grade"]),
+        rules=tuple(value["rules"]),
+        short=tuple(value["short"]),
+        violated=value["violated"],
+        review=value["review"],
+        waived=value["waived"],
+    )
 
 
 def _baseline(value: Json) -> Baseline:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from zoneguard.findings.finding import SEVERITY_ORDER, Verdict
 from zoneguard.report.findings_text import finding_lines
-from zoneguard.report.gateways_text import gateway_rows
+from zoneguard.report.gateways import gateway_rows
 from zoneguard.report.harmless import harmless
 from zoneguard.report.model import observed_period
 from zoneguard.report.when import short, time_zone

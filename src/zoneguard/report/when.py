@@ -14,6 +14,14 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Known without a time zone database: these two have had one offset for as long as captures exist.
 _FIXED: dict[str, tzinfo] = {"Asia/Tokyo": timezone(timedelta(hours=9), "JST"), "UTC": UTC}
 
+_ERAS = (
+    ("2019-05-01", "令和"),
+    ("1989-01-08", "平成"),
+    ("1926-12-25", "昭和"),
+    ("1912-07-30", "大正"),
+    ("1873-01-01", "明治"),
+)
+
 
 def time_zone(name: str) -> tzinfo:
     """Find a time zone by its IANA name; a machine without the database is told so."""
@@ -40,6 +48,18 @@ def short(time: int, zone: tzinfo) -> str:
 def day(time: int, zone: tzinfo) -> str:
     """Write the day a time falls on: 2026-04-01."""
     return _second(time // SECOND, zone)[0]
+
+
+def era_day(iso_date: str) -> str | None:
+    """Write an ISO date in the Japanese era, as forms of the administration do: 令和8年4月1日.
+
+    None before the Gregorian calendar was adopted (Meiji 6, 1873), where no day is meant by it.
+    """
+    for begin, era in _ERAS:
+        if iso_date >= begin:
+            year = int(iso_date[:4]) - int(begin[:4]) + (6 if era == "明治" else 1)
+            return f"{era}{'元' if year == 1 else year}年{int(iso_date[5:7])}月{int(iso_date[8:10])}日"
+    return None
 
 
 def moment(time: int, zone: tzinfo) -> datetime:

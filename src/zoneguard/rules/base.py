@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from zoneguard.findings.finding import Finding, Severity
+    from zoneguard.policy.model import Role
     from zoneguard.rules.evidence import Evidence
     from zoneguard.text import Text
 
@@ -33,3 +34,5 @@ class Rule:
     false_positives: Text
     check: Callable[[Evidence], Iterator[Finding]]
     needs_traffic: bool = True  # False: asked as well when exports were given and no capture
+    needs_exports: bool = False  # True: without exports of devices it has nothing to look at
+    roles: tuple[Role, ...] = ()  # of zones: without traffic of any zone of one of these it tells nothing

@@ -21,16 +21,13 @@ from zoneguard.rules.grouping import (
     EXAMPLE,
     FIRST,
     KEYS,
-    ORIG_WILD,
-    RESP_WILD,
-    SERVICE_WILD,
     SUMS,
     Columns,
-    Members,
     collapse,
     gather,
     line_of,
 )
+from zoneguard.rules.members import ORIG_WILD, RESP_WILD, SERVICE_WILD, Count, Members
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -55,8 +52,9 @@ _TELLING_PORTS = (
     *(1080, 1985, 3128, 3268, 3269, 5985, 5986, 8080),
 )
 _TELLING_PAYLOADS = (Payload.WIREGUARD, Payload.OPENVPN, Payload.IKE)
-_SETTLE_AT = 65_536  # pending rows before they are gathered
+_SETTLE_AT = 32_768  # pending rows before they are gathered
 _MOST_UNKNOWN = 100_000  # unknown addresses that are counted one by one
+_ONE = Count(1, more=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +73,8 @@ class Judge:
     """Takes flows block by block, keeps what a rule may ask for.
 
     `files` and `sensors` are the names that the numbers in flow tables stand for; sensor 0 is "".
-    Memory grows with the conversations that are told one by one, never with flows.
+    Memory is bounded by what is told one by one (grouping.MOST_IN_ALL) and remembered to be counted once
+    (members.MOST_MEMBERS); it never grows with flows.
     """
 
     def __init__(
@@ -118,6 +117,10 @@ class Judge:
             if self._pending_rows > _SETTLE_AT:
                 self._settle()
         return decided
+
+    def files_in_use(self) -> set[int]:
+        """Give the numbers of the files that conversations are found in."""
+        return {number for columns in self._pending for number in np.unique(columns["file"]).tolist()}
 
     def fork(self) -> Judge:
         """Give a judge that knows the same and may be told what is not final yet, without this one learning of it."""
@@ -182,7 +185,7 @@ class Judge:
         """Give each judged flow as a conversation of its own."""
         columns = _columns_of(decided, np.arange(len(decided.table)))
         names = tuple(columns)
-        single = {ORIG_WILD: 1, RESP_WILD: 1, SERVICE_WILD: 1}
+        single = dict.fromkeys((ORIG_WILD, RESP_WILD, SERVICE_WILD), _ONE)
         return tuple(
             self._conversation(dict(zip(names, values, strict=True)), single)
             for values in zip(*(columns[name].tolist() for name in names), strict=True)
@@ -301,11 +304,11 @@ class Judge:
         whole = zip(lines[order].tolist(), *(columns[name][order].tolist() for name in names), strict=True)
         for line, *values in whole:
             row = dict(zip(names, values, strict=True))
-            number = {wild: counts[wild].get(line, 1) if row["wild"] & wild else 1 for wild in counts}
+            number = {wild: counts[wild].get(line, _ONE) if row["wild"] & wild else _ONE for wild in counts}
             yield self._conversation(row, number)
 
-    def _conversation(self, row: dict[str, Any], number: dict[int, int]) -> Conversation:
-        many_services = number[SERVICE_WILD] > 1
+    def _conversation(self, row: dict[str, Any], number: dict[int, Count]) -> Conversation:
+        many_services = number[SERVICE_WILD].number > 1
         protocol = row["first_protocol"]
         port = 0 if many_services else row["first_port"]
         service = (
@@ -317,7 +320,7 @@ class Judge:
             orig=End(
                 zone=self._zoning.names[row["orig_zone"]],
                 address=_address(row, "orig", number[ORIG_WILD]),
-                mac=row["orig_mac"] if number[ORIG_WILD] > 1 else row["first_orig_mac"],
+                mac=row["orig_mac"] if number[ORIG_WILD].number > 1 else row["first_orig_mac"],
                 next_hop=row["first_next_hop"],
                 vlan=row["first_vlan"],
             ),
@@ -350,8 +353,8 @@ class Judge:
             tunnel=self._tunnel_seen(row["tunnel"]),
             routed_by=row["routed_by"],
             sensor=self._sensors[row["sensor"]] if row["sensor"] < len(self._sensors) else "",
-            peers=max(number[ORIG_WILD], number[RESP_WILD]),
-            services=number[SERVICE_WILD],
+            peers=max(number[ORIG_WILD].number, number[RESP_WILD].number),
+            services=number[SERVICE_WILD].number,
         )
 
     def _tunnel_seen(self, identity: int) -> TunnelSeen | None:
@@ -405,9 +408,9 @@ def _columns_of(decided: Decided, rows: NDArray[np.intp]) -> Columns:
     return columns
 
 
-def _address(row: dict[str, Any], side: str, number: int) -> str:
-    if number > 1:
-        return f"{number:,} addresses"
+def _address(row: dict[str, Any], side: str, count: Count) -> str:
+    if count.number > 1:
+        return f"{count} addresses"
     return address_text((row[f"first_{side}_high"], row[f"first_{side}_low"]))
 
 

@@ -27,7 +27,7 @@ class End:
     """One end of a conversation."""
 
     zone: str  # zone id, or "public" or "unknown"
-    address: str  # or a count such as "1,000 addresses" when collapsed (see Conversation.peers)
+    address: str  # or a count such as "1,000 addresses", "1,000,000+ addresses" when collapsed (see Conversation.peers)
     mac: int  # 0: none seen
     next_hop: int  # destination MAC of what this end sent; 0: none seen
     vlan: int

@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import numpy as np
 
 from zoneguard.net.mixing import mix
+from zoneguard.rules.members import ORIG_WILD, RESP_WILD, SERVICE_WILD
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from numpy.typing import NDArray
 
+    from zoneguard.rules.members import Members
+
 Columns: TypeAlias = "dict[str, NDArray[Any]]"
 
-ORIG_WILD, RESP_WILD, SERVICE_WILD = 1, 2, 4
 _ALL_WILD = ORIG_WILD | RESP_WILD | SERVICE_WILD
 
 _ORIG = ("orig_high", "orig_low", "orig_mac")
@@ -41,8 +43,9 @@ EXAMPLE = {
 
 MOST_PEERS = 32  # hosts or services that are told one by one
 MOST_LINES = 1024  # conversations of one zone pair and decision that are told one by one
-MOST_MEMBERS = 4_000_000  # members remembered to count them once; beyond, counts are lower bounds
-_SORT_AT = 500_000  # pairs that may wait to be told apart
+MOST_IN_ALL = (
+    20_000  # conversations, whatever their zones; beyond, fewer of each pair and decision are told one by one
+)
 
 
 class _Stage(NamedTuple):
@@ -62,55 +65,6 @@ _STAGES = (
     _Stage(ORIG_WILD | SERVICE_WILD, (*_HOST, *_SERVICE), MOST_PEERS),
     _Stage(_ALL_WILD, (*_HOST, *_RESP, *_SERVICE, "orig_vlan", "tunnel"), MOST_LINES),
 )
-
-
-class Members:
-    """Who was gathered into each line: pairs of (line, member), each once."""
-
-    def __init__(self) -> None:
-        self._pairs: dict[int, NDArray[np.uint64]] = {
-            wild: np.zeros((0, 2), np.uint64) for wild in (ORIG_WILD, RESP_WILD, SERVICE_WILD)
-        }
-        self._distinct = dict.fromkeys(self._pairs, 0)
-
-    def copy(self) -> Members:
-        """Give an equal one that shares nothing which changes."""
-        made = Members()
-        vars(made).update(
-            _pairs={wild: pairs.copy() for wild, pairs in self._pairs.items()}, _distinct=dict(self._distinct)
-        )
-        return made
-
-    def move(self, before: NDArray[np.uint64], after: NDArray[np.uint64]) -> None:
-        """Give the members of lines to the lines that gather them."""
-        before, after = before[before != after], after[before != after]
-        order = np.argsort(before)
-        before, after = before[order], after[order]
-        for pairs in self._pairs.values():
-            if not len(pairs) or not len(before):
-                continue
-            at = np.minimum(np.searchsorted(before, pairs[:, 0]), len(before) - 1)
-            moved = before[at] == pairs[:, 0]
-            pairs[moved, 0] = after[at[moved]]
-
-    def add(self, wild: int, lines: NDArray[np.uint64], members: NDArray[np.uint64]) -> None:
-        """Count members to lines, until there are too many to remember."""
-        self._pairs[wild] = np.concatenate([self._pairs[wild], np.stack([lines, members], axis=1)])
-        if len(self._pairs[wild]) > 2 * self._distinct[wild] + _SORT_AT:
-            self._sort(wild)
-
-    def counts(self, wild: int) -> dict[int, int]:
-        """Give the number of members of each line."""
-        self._sort(wild)
-        lines, counts = np.unique(self._pairs[wild][:, 0], return_counts=True)
-        return dict(zip(lines.tolist(), counts.tolist(), strict=True))
-
-    def _sort(self, wild: int) -> None:
-        """Keep each pair once, the first seen first."""
-        pairs = self._pairs[wild]
-        _, once = np.unique(mix((pairs[:, 0], pairs[:, 1]), len(pairs)), return_index=True)
-        self._pairs[wild] = pairs[np.sort(once)[:MOST_MEMBERS]]
-        self._distinct[wild] = len(self._pairs[wild])
 
 
 def line_of(columns: Columns) -> NDArray[np.uint64]:
@@ -153,16 +107,25 @@ def collapse(columns: Columns, members: Members, bound_flows: Iterable[int]) -> 
     """
     bound = np.array(sorted(bound_flows), np.int32)
     for stage in _STAGES:
-        rows = len(columns["wild"])
-        if rows <= MOST_PEERS and not (columns["wild"] == stage.wild).any():
-            continue
-        chosen, groups = _fanning(columns, stage)
-        if stage.wild & ORIG_WILD and not stage.wild & RESP_WILD and len(bound):
-            chosen &= ~np.isin(columns["flow"], bound)
-        if chosen.any():
-            fans = np.flatnonzero(chosen)
-            columns = _blanked(columns, fans, groups[fans], stage, members)
+        columns = _staged(columns, stage, members, bound)
+    most = MOST_LINES
+    while len(columns["wild"]) > MOST_IN_ALL and most:
+        most //= 4
+        columns = _staged(columns, _STAGES[-1]._replace(most=most), members, bound)
     return columns
+
+
+def _staged(columns: Columns, stage: _Stage, members: Members, bound: NDArray[np.int32]) -> Columns:
+    rows = len(columns["wild"])
+    if rows <= MOST_PEERS and not (columns["wild"] == stage.wild).any():
+        return columns
+    chosen, groups = _fanning(columns, stage)
+    if stage.wild & ORIG_WILD and not stage.wild & RESP_WILD and len(bound):
+        chosen &= ~np.isin(columns["flow"], bound)
+    if not chosen.any():
+        return columns
+    fans = np.flatnonzero(chosen)
+    return _blanked(columns, fans, groups[fans], stage, members)
 
 
 def _fanning(columns: Columns, stage: _Stage) -> tuple[NDArray[np.bool_], NDArray[np.intp]]:

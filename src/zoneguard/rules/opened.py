@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from zoneguard.dissect.record import Sight
+from zoneguard.dissect.trouble import TROUBLES
 from zoneguard.rules.telling import LOCATORS, merge, tell
+from zoneguard.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +17,8 @@ if TYPE_CHECKING:
     from zoneguard.rules.base import Rule
     from zoneguard.rules.choosing import Ask
     from zoneguard.rules.evidence import Conversation, Evidence, Looked
-    from zoneguard.text import Text
+
+_MOST_TROUBLES = 2  # told of one finding
 
 
 def opened_for(evidence: Evidence, *asks: Ask) -> tuple[Looked, ...]:
@@ -39,9 +42,13 @@ def by_flow(looks: Iterable[Looked]) -> Mapping[str, tuple[Looked, ...]]:
     return {flow: tuple(group) for flow, group in table.items()}
 
 
-def unseen(looks: Iterable[Looked]) -> tuple[Looked, ...]:
-    """Give the opened flows of which nothing could be seen."""
-    return tuple(one for one in looks if one.look.sight is Sight.NOTHING)
+def troubles(looks: Iterable[Looked]) -> Text | None:
+    """Say what kept the readers from seeing more of these flows, the most frequent first."""
+    counted = Counter(key for one in looks for key in one.look.troubles)
+    told = [TROUBLES[key] for key, _ in counted.most_common(_MOST_TROUBLES)]
+    if not told:
+        return None
+    return Text(ja="".join(one.ja for one in told), en=" ".join(one.en for one in told))
 
 
 def tell_looked(

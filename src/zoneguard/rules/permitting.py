@@ -453,10 +453,12 @@ class Held:
             products = tuple(map(judged, passages))
             if products in known:
                 continue
-            before = RuleList(
-                [rulelist.Line(action=Action.PERMIT, exact=(one,)) for one in told], self.universe
-            )
-            fresh = merged(rest for one in merged(products) for rest in before.unmatched(one))
+            fresh = merged(products)
+            if told:
+                before = RuleList(
+                    [rulelist.Line(action=Action.PERMIT, exact=(one,)) for one in told], self.universe
+                )
+                fresh = merged(rest for one in fresh for rest in before.unmatched(one))
             known.add(products)
             told += fresh
             yield from ((product, way) for product in fresh)

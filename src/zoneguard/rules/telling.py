@@ -155,10 +155,10 @@ def has_ports(conversation: Conversation) -> bool:
 
 def merge(findings: Sequence[Finding]) -> Finding:
     """Join findings of one subject: counts add up, times span, the gravest verdict and severity hold."""
+    if len(findings) == 1:
+        return findings[0]
     ordered = sorted(findings, key=_gravity)
     first = ordered[0]
-    if len(findings) == 1:
-        return first
     ports = {one.resp.port if one.resp else None for one in ordered}
     resp = _common([one.resp for one in ordered])
     return replace(
@@ -250,12 +250,13 @@ def end_words(policy: Policy, end: End) -> Text:
     if is_address(end.address):
         return Text(ja=f"{zone.ja}の {end.address}", en=f"{end.address} ({zone.en})")
     count = end.address.split(" ", 1)[0]
-    return Text(ja=f"{zone.ja}の {count} 個のアドレス", en=f"{end.address} ({zone.en})")
+    count, many = (count[:-1], "個以上") if count.endswith("+") else (count, "個")
+    return Text(ja=f"{zone.ja}の {count} {many}のアドレス", en=f"{end.address} ({zone.en})")
 
 
 def collapsed(address: str) -> int:
     """Tell how many addresses stand behind the address of an end; 1 when it is an address."""
-    return 1 if is_address(address) else int(address.split(" ", 1)[0].replace(",", ""))
+    return 1 if is_address(address) else int(address.split(" ", 1)[0].replace(",", "").rstrip("+"))
 
 
 def with_counts(finding: Finding) -> Finding:

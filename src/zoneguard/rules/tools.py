@@ -36,6 +36,9 @@ WORDS = {
 }
 
 
+_PROXIES = {"connect": "CONNECT", "absolute": "request", "socks4": "SOCKS", "socks5": "SOCKS"}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tool:
     """One piece of software and the ways in which it shows itself."""
@@ -97,9 +100,10 @@ def told_by_port(protocol: int, port: int) -> Told | None:
 
 def asked_names(look: Look) -> tuple[tuple[str, str], ...]:
     """Give the names that a client asked for and where each stood, the most telling first."""
-    names = []
+    names: list[tuple[str, str]] = []
     if look.proxy is not None:
-        names.append((look.proxy.host, "CONNECT" if look.proxy.how == "connect" else look.proxy.how.upper()))
+        how = _PROXIES[look.proxy.how]
+        names += [(host, how) for host in (look.proxy.host, *(host for host, _ in look.proxy.others))]
     if look.tls is not None and look.tls.server_name:
         names.append((look.tls.server_name, "SNI"))
     if look.web is not None and look.web.host:

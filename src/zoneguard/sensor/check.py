@@ -101,8 +101,8 @@ def _judge(document: Document) -> Iterator[Complaint]:
             "judge.gone_after は judge.window の2倍以上にしてください。短すぎると、続いている指摘が消えたことになります",
             "judge.gone_after must be at least twice judge.window, or what goes on would be called gone",
         )
-    if document.memory < 256 << 20:
-        yield (("memory",), "memory は 256MiB 以上にしてください", "memory must be at least 256MiB")
+    if document.memory < 512 << 20:
+        yield (("memory",), "memory は 512MiB 以上にしてください", "memory must be at least 512MiB")
 
 
 def _store(document: Document) -> Iterator[Complaint]:

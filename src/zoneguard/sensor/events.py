@@ -179,6 +179,13 @@ class FileRefused:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FileLeft:
+    """A file could not be opened now; it is listed again when it is to be tried again."""
+
+    file: File
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DrainDone:
     """What the rings held when the stop was asked for has been taken."""
 
@@ -205,5 +212,6 @@ Event = (
     | FilesSettled
     | FileDone
     | FileRefused
+    | FileLeft
     | DrainDone
 )

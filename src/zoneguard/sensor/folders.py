@@ -17,16 +17,31 @@ if TYPE_CHECKING:
     from zoneguard.text import Text
 
 
+SECOND = 1_000_000_000
+MOST_TRIES = 5  # at a file that cannot be opened: over a minute and a half
+_FIRST_WAIT = 2  # seconds after the first; each further one is three times as long
+
+
 class Folders:
-    """Remembers the last look at each folder, and which files were read."""
+    """Remembers the last look at each folder, which files were read, and which could not be opened yet."""
 
     def __init__(self) -> None:
         self._looks: dict[Path, Look] = {}
         self._known: set[File] = set()
+        self._tries: dict[File, tuple[int, int]] = {}  # how many, and when the next is due (monotonic ns)
 
     def note(self, file: File) -> None:
         """Note that a file was read, or will not be."""
         self._known.add(file)
+        self._tries.pop(file, None)
+
+    def will_try_again(self, file: File, *, mono: int) -> bool:
+        """Note that a file could not be opened; tell whether it will be given once more, after a while."""
+        tries = self._tries.get(file, (0, 0))[0] + 1
+        if tries >= MOST_TRIES:
+            return False
+        self._tries[file] = tries, mono + _FIRST_WAIT * 3 ** (tries - 1) * SECOND
+        return True
 
     def look(
         self, folder: Folder, is_done: Callable[[File], bool], *, mono: int
@@ -50,7 +65,12 @@ class Folders:
             )
         seen = look(listed, self._known, before, mono=mono, settle=folder.settle)
         self._looks[folder.path] = seen
-        return seen.ready, seen.told
+        # A file that is listed no more is not asked for any more; should it come back, the store knows it.
+        gone = {last.file for last in before.seen.values()} - set(listed)
+        self._known -= gone
+        self._tries = {file: due for file, due in self._tries.items() if file not in gone}
+        ready = tuple(file for file in seen.ready if self._tries.get(file, (0, 0))[1] <= mono)
+        return ready, seen.told
 
     def are_read(self, folders: tuple[Folder, ...]) -> bool:
         """Tell whether every folder was looked into and all that lies there was read."""

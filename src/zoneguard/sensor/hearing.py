@@ -12,19 +12,27 @@ from zoneguard.capture.live import wait_for
 from zoneguard.capture.portable import Portable, listen, stands
 from zoneguard.capture.source import open_source
 from zoneguard.capture.tables import Meter
-from zoneguard.errors import why
 from zoneguard.sensor.events import Link
-from zoneguard.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from typing import BinaryIO
 
     from zoneguard.capture.live import Ring
+    from zoneguard.capture.source import Source
     from zoneguard.net.flow import CaptureCoverage, Claim, FlowTable, TunnelEnds
+    from zoneguard.sensor.captures import Names
     from zoneguard.sensor.config import Config, Interface
     from zoneguard.sensor.folder import File
+    from zoneguard.text import Text
 
-ROW_OCTETS = 260  # of memory for one live flow: its row, its slots and the table's slack
+# What the process takes beside its flow table, measured: the program and its libraries 240 MB, the judgement at its
+# peak 100 MB, flows on their way into the history 60 MB (bench/endless.py).
+REST_OCTETS = 400 << 20
+ROW_OCTETS = (
+    264  # of memory for one live flow: its row, its slots, and what is made of it when the table is full
+)
+MOST_CLAIMS = 30_000  # of addresses, in a period: 30 MB while they are judged
 BLOCK_OCTETS = 1 << 20  # of a ring
 MOST_IN_A_TURN = 8  # rings' worth of packets that are metered before anything else is looked at
 
@@ -32,17 +40,18 @@ MOST_IN_A_TURN = 8  # rings' worth of packets that are metered before anything e
 class Hearing:
     """The meter of a sensor and its sources; flows that end go to `emit`.
 
-    `files` is the list of names that flow tables number; it grows by one name an interface or file.
+    `files` are the names that flow tables number; each interface and each file adds one.
     """
 
     def __init__(
-        self, config: Config, domains: Sequence[int], *, emit: Callable[[FlowTable], None], files: list[str]
+        self, config: Config, domains: Sequence[int], *, emit: Callable[[FlowTable], None], files: Names
     ) -> None:
         self.meter = Meter(
             compiled=True,
             emit=lambda rows: emit(flows.to_flows(rows)),
             timeouts=_timeouts(config),
-            most_rows=config.memory // ROW_OCTETS,
+            most_rows=(config.memory - REST_OCTETS) // ROW_OCTETS,
+            most_claims=MOST_CLAIMS,
             idle_tcp=config.timeouts.idle_tcp,
             idle_other=config.timeouts.idle_other,
             domains=domains,
@@ -71,8 +80,7 @@ class Hearing:
         self._sensor_of[interface.name] = sensor
         self._told[interface.name] = 0
         if interface.name not in self._number_of:
-            self._number_of[interface.name] = len(self._files)
-            self._files.append(interface.name)
+            self._number_of[interface.name] = self._files.add(interface.name)
 
     def close(self, interface: str) -> None:
         """Close a ring, open or not; what it still holds is metered."""
@@ -150,24 +158,16 @@ class Hearing:
 
     # --- files ------------------------------------------------------------------------------------------
 
-    def read(self, file: File, sensor: int, alive: Callable[[], None]) -> tuple[tuple[Text, ...], str | None]:
-        """Meter a capture to its end; give what was wrong with it, and its SHA-256 (None: nothing could be read)."""
-        digest = hashlib.sha256()
-        try:
-            source = open_source(Path(file.path), digest=digest)
-        except OSError as error:
-            reason = why(error)
-            return (
-                (
-                    Text(
-                        ja=f"{file.path}: 開けません（{reason.ja}）。",
-                        en=f"{file.path}: cannot be opened ({reason.en}).",
-                    ),
-                ),
-                None,
-            )
-        number = len(self._files)
-        self._files.append(file.path)
+    def source(self, file: File) -> Source:
+        """Open a capture. Raises OSError."""
+        return open_source(Path(file.path), digest=hashlib.sha256())
+
+    def read(
+        self, source: Source, file: File, sensor: int, alive: Callable[[], None]
+    ) -> tuple[tuple[Text, ...], str | None]:
+        """Meter a capture to its end; give what was wrong with it, and its SHA-256 (None: it is none)."""
+        digest = source.digest or hashlib.sha256()
+        number = self._files.add(file.path)
         with source.raw:
             reading = self.meter.read(
                 source, file=number, sensor=sensor, progress=lambda octets, packets: alive()
@@ -206,6 +206,10 @@ class Hearing:
         """Give who claimed which address so far."""
         return self.meter.all_claims()
 
+    def files_in_use(self) -> set[int]:
+        """Give the numbers of the names that interfaces, live flows, waiting fragments and claims go by."""
+        return self.meter.files_in_use() | set(self._number_of.values())
+
     def begin_counting(self) -> None:
         """Forget claims and counters: they belong to a judgement that has ended."""
         self.meter.window()
@@ -235,13 +239,13 @@ class Hearing:
         for vlan, domain in enumerate(domains):
             self.meter.t.domains[vlan] = domain
 
-    def checkpoint(self) -> bytes:
-        """Give the state of the meter, to go on from in another process."""
-        return self.meter.checkpoint()
+    def checkpoint(self, out: BinaryIO) -> None:
+        """Write the state of the meter, to go on from in another process. Raises OSError."""
+        self.meter.checkpoint(out)
 
-    def restore(self, state: bytes) -> None:
+    def restore(self, source: BinaryIO) -> None:
         """Take up the state that an earlier process left. Raises InputRefusedError."""
-        self.meter.restore(state)
+        self.meter.restore(source)
 
 
 def _timeouts(config: Config) -> Timeouts:

@@ -10,6 +10,7 @@ from zoneguard.errors import ExitCode, InputRefusedError, StoreUnavailableError
 from zoneguard.findings.finding import Severity
 from zoneguard.net.flow import CaptureCoverage
 from zoneguard.sensor import commands as do
+from zoneguard.sensor.captures import Faults, Names
 from zoneguard.sensor.memory import Judged, Run, Stand
 from zoneguard.sensor.sentences import said
 from zoneguard.store.parquet import Flows
@@ -36,7 +37,7 @@ class Judgement:
     """
 
     def __init__(self, memory: Memory, *, is_live: bool) -> None:
-        self.files: list[str] = []  # names that flows tell by number: interfaces and captures
+        self.files = Names()  # that flows tell by number: interfaces and captures
         self.flows = 0  # that ended, since the process began
         self.is_live = is_live
         self._memory = memory
@@ -44,7 +45,7 @@ class Judgement:
         self._watch: Watch | None = None
         self._run: Run | None = None
         self._digests: dict[File, str] = {}
-        self._faults: list[Text] = []  # of files, in this period
+        self._faults = Faults()  # in this period
         self._base = CaptureCoverage()  # of the meter, when the period began
         self._last = CaptureCoverage()  # when the last window ended
         self._lost = 0  # packets that the system dropped in this period
@@ -63,18 +64,20 @@ class Judgement:
         self.judge_by(policy, now=now)
         hearing.begin_counting()
         self._base = self._last = hearing.coverage()
-        self._faults, self._lost = [], 0
+        self._faults, self._lost = Faults(), 0
         if self.is_live or not first:
             return ()
         try:
             resumed = self._memory.resume(period=period, policy_sha256=policy.sha256)
             if resumed is not None:
-                hearing.restore(resumed.stand.meter)
+                with resumed.meter:
+                    hearing.restore(resumed.meter)
         except (InputRefusedError, StoreUnavailableError) as error:
             return (said(error),)
         if resumed is not None:
-            self.files += resumed.stand.names
-            self._faults += resumed.stand.faults
+            stand = resumed.stand
+            self.files.restore(stand.names, stand.next_name)
+            self._faults = Faults(stand.faults, stand.more_faults)
             self._run = resumed.run
             for flows in resumed.flows:
                 there(self._watch).add(flows.table)
@@ -94,7 +97,7 @@ class Judgement:
     def was_read(self, file: File, faults: tuple[Text, ...], digest: str | None) -> None:
         """Note what became of a file."""
         self._digests[file] = digest or ""
-        self._faults += faults
+        self._faults.add(faults)
 
     def judge(self, window: Window, hearing: Hearing, *, final: bool, ends: bool) -> None:
         """Judge everything of the period so far, and prepare its commit.
@@ -114,15 +117,17 @@ class Judgement:
             hearing.claims(),
             since(covered, self._base, dropped=self._lost),
             now=now,
-            faults=tuple(self._faults),
+            faults=self._faults.told(),
         )
+        self._forget_names(hearing)
         stand = None
         if not self.is_live and not ends:
             stand = Stand(
                 period=window.period,
-                names=tuple(self.files),
-                faults=tuple(self._faults),
-                meter=hearing.checkpoint(),
+                names=self.files.known(),
+                next_name=len(self.files),
+                faults=tuple(self._faults.first),
+                more_faults=self._faults.more,
             )
         self._memory.prepare(
             Judged(
@@ -135,6 +140,7 @@ class Judgement:
                 flow_days=watch.flow_days(),
                 files=tuple(self._done(file) for file in (*window.files, *window.refused)),
                 stand=stand,
+                meter=hearing.checkpoint,
             )
         )
         self._last = covered
@@ -150,6 +156,10 @@ class Judgement:
         nothing = since(self._last, self._base).packets == 0
         unsure = is_unsure(live) or nothing or self._missed or self._faults
         return ExitCode.INCONCLUSIVE if unsure else ExitCode.CLEAN
+
+    def _forget_names(self, hearing: Hearing) -> None:
+        if self.files.are_many:
+            self.files.keep(hearing.files_in_use() | there(self._watch).files_in_use())
 
     def _done(self, file: File) -> FileDone:
         return FileDone(path=file.path, size=file.size, mtime=file.mtime, sha256=self._digests.pop(file, ""))

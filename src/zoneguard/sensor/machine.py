@@ -109,6 +109,8 @@ def _take(turn: Turn, event: Event) -> None:  # noqa: C901, PLR0912 - one line a
             _files_settled(turn, event)
         case ev.FileDone() | ev.FileRefused():
             _file_read(turn, event)
+        case ev.FileLeft():
+            turn.set(reading=None if event.file == turn.state.reading else turn.state.reading)
         case ev.DrainDone():
             turn.set(drained=turn.state.phase is Phase.DRAINING)
         case _:
@@ -144,8 +146,8 @@ def _files_settled(turn: Turn, event: ev.FilesSettled) -> None:
 
 def _read_next(turn: Turn) -> None:
     state = turn.state
-    if state.outstanding.attempts:
-        return  # while the store does not answer, files are best kept where they lie
+    if state.outstanding.numbers:
+        return  # a commit says where the meter stands; and while the store does not answer, files wait where they lie
     if state.phase is Phase.WATCHING and state.window and state.reading is None and state.queue:
         file, *rest = state.queue
         turn.set(reading=file, queue=tuple(rest))

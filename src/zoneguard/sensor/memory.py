@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from zoneguard import __version__
 from zoneguard.errors import InputRefusedError, StoreUnavailableError, why
-from zoneguard.findings.lifecycle import Status, advance
+from zoneguard.findings.lifecycle import Status, advance, remembered
 from zoneguard.sensor import messages
 from zoneguard.sensor.messages import findings_messages, notice_messages
 from zoneguard.sensor.outputs import retention_of
@@ -26,9 +26,10 @@ from zoneguard.store.upkeep import take_up, tidy
 from zoneguard.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import tzinfo
     from pathlib import Path
+    from typing import BinaryIO
 
     from zoneguard.findings.finding import Finding
     from zoneguard.findings.lifecycle import Blind, Key, Known
@@ -59,12 +60,23 @@ class Run:
     whole: bool = True  # False: too many flows of it are in no part, so that it cannot be taken up again
 
 
+class _Checkpoint(NamedTuple):
+    """Where the sensor stands: what is told of its run, and the meter, which is written when the commit is.
+
+    With a full table the state of the meter is most of what the process holds: it is never held a second time. No
+    packet is metered between a judgement and its commit; see sensor/machine.py.
+    """
+
+    head: bytes
+    meter: Callable[[BinaryIO], None]
+
+
 class _Waiting(NamedTuple):
     """Beside a commit that waits: the window it is of, its run, and where the sensor then stood."""
 
     number: int
     run: Run
-    checkpoint: tuple[bytes, ...] | None  # in pieces, for one of them may be large
+    checkpoint: _Checkpoint | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,16 +92,18 @@ class Judged:
     flow_days: tuple[FlowDay, ...]
     files: tuple[FileDone, ...] = ()
     stand: Stand | None = None
+    meter: Callable[[BinaryIO], None] | None = None  # writes its state, beside a stand
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stand:
-    """Where a sensor stands in its files: their names by number, what was wrong with them, the state of its meter."""
+    """Where a sensor stands in its files: their names by number, and what was wrong with them."""
 
     period: str
-    names: tuple[str, ...]
+    names: Mapping[int, str]
+    next_name: int
     faults: tuple[Text, ...] = ()
-    meter: bytes
+    more_faults: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +112,8 @@ class Resumed:
 
     run: Run
     stand: Stand
-    flows: tuple[Flows, ...]  # of this run that have ended
+    meter: BinaryIO  # at the state of the meter
+    flows: Iterator[Flows]  # of this run that have ended, read one part after the other
 
 
 class Memory:
@@ -120,7 +135,9 @@ class Memory:
         self.notices: list[Text] = list(notes.notices)
         self.history = History(config.state / "history", zone)
         self.notices += take_up(self.store, self.history, config.name)
-        self.known: dict[Key, Known] = self.store.known(config.name)
+        self.known: dict[Key, Known] = {
+            key: remembered(one) for key, one in self.store.known(config.name).items()
+        }
         self._blind: list[Blind] = list(self._unobserved(now))
         self._flows: list[Flows] = []
         self._parts: list[Part] = []  # that the next commit vouches for
@@ -168,13 +185,14 @@ class Memory:
             gone_after=config.judge.gone_after,
             blind=self._blind,
         )
-        self.known = self.known | {one.key: one for one in step.known}
+        self.known |= {one.key: remembered(one) for one in step.known}
         sinks = {output.name: output.min_severity for output in config.outputs}
         judged.run.serial += 1
         parts = self._write_history(judged.run)
         self._run = judged.run
-        stand, whole = judged.stand, judged.run.whole
-        checkpoint = _packed(judged.run, stand, self._owed) if stand is not None and whole else None
+        checkpoint = self._stands(judged)
+        # The meter has gone on since those that wait: only the last one can tell where it stands.
+        self._queue = [(waiting._replace(checkpoint=None), commit) for waiting, commit in self._queue]
         self._queue.append(
             (
                 _Waiting(judged.number, judged.run, checkpoint),
@@ -240,6 +258,8 @@ class Memory:
     def resume(self, *, period: str, policy_sha256: str) -> Resumed | None:
         """Find where the last commit left off, if that was in the same period by the same policy.
 
+        Close `meter` when it was read.
+
         Raises InputRefusedError when the checkpoint, or a part of the history that it needs, is damaged.
         """
         runs = self.store.last_runs(self._config.name, most=1)
@@ -248,22 +268,36 @@ class Memory:
         last = runs[0]
         path = self._checkpoint(last.run, last.serial)
         try:
-            octets = path.read_bytes()
+            file = path.open("rb")
         except OSError:
             if last.policy_sha256 == policy_sha256:
                 self.notices.append(_begun_anew())
             return None
         try:
-            stand, parts, owed = _unpacked(octets)
+            stand, numbers, owed = _unpacked(file)
             if stand.period != period or last.policy_sha256 != policy_sha256:
+                file.close()
                 return None
-            held = {part.number: part for part in self.store.parts(self._config.name)}
-            flows = tuple(self.history.read(held[number]) for number in parts)
-            self._owed = [owed] if len(owed) else []
-        except (ValueError, KeyError) as error:
+            parts = self._whole(numbers)
+        except (ValueError, KeyError, OSError) as error:
+            file.close()
             raise InputRefusedError(_damaged(path)) from error
-        self._run = run = Run(policy_sha256, last.started, last.run, last.serial, parts)
-        return Resumed(run=run, stand=stand, flows=(*flows, *self._owed))
+        self._owed = [owed] if len(owed) else []
+        self._run = run = Run(policy_sha256, last.started, last.run, last.serial, numbers)
+        return Resumed(run=run, stand=stand, meter=file, flows=self._ended(parts, self._owed))
+
+    def _whole(self, numbers: Sequence[int]) -> list[Part]:
+        """Find parts of the history; raises KeyError or ValueError when one is not there or damaged."""
+        held = {part.number: part for part in self.store.parts(self._config.name)}
+        parts = [held[number] for number in numbers]
+        if self.history.damaged(parts):
+            raise ValueError("A part of the history is damaged.")
+        return parts
+
+    def _ended(self, parts: Sequence[Part], owed: Sequence[Flows]) -> Iterator[Flows]:
+        for part in parts:
+            yield from self.history.blocks(part)
+        yield from owed
 
     def prune(self, now: int) -> None:
         """Remove what is older than its retention. Raises StoreUnavailableError."""
@@ -275,6 +309,11 @@ class Memory:
     def close(self) -> None:
         """Let go of the store."""
         self.store.close()
+
+    def _stands(self, judged: Judged) -> _Checkpoint | None:
+        if judged.stand is None or judged.meter is None or not judged.run.whole:
+            return None
+        return _Checkpoint(_packed(judged.run, judged.stand, self._owed), judged.meter)
 
     def _take_acknowledgements(self) -> None:
         """Learn what people acknowledged meanwhile, beside this process."""
@@ -337,7 +376,7 @@ class Memory:
         if not self.writes_history or not self._config.retention.history:
             return None
         try:
-            return self.history.write(Flows.concatenate(flows))
+            return self.history.write(*flows)
         except StoreUnavailableError as error:
             self.notices += error.faults
             return None
@@ -363,12 +402,13 @@ class Memory:
     def _checkpoint(self, run: int, serial: int) -> Path:
         return self._config.state / f"checkpoint-{run:08d}-{serial:08d}"
 
-    def _write_checkpoint(self, run: int, serial: int, pieces: tuple[bytes, ...]) -> None:
+    def _write_checkpoint(self, run: int, serial: int, checkpoint: _Checkpoint) -> None:
         path = self._checkpoint(run, serial)
         draft = path.with_name(path.name + ".tmp")
         try:
             with draft.open("wb") as file:
-                file.writelines(pieces)
+                file.write(checkpoint.head)
+                checkpoint.meter(file)
                 file.flush()
                 os.fsync(file.fileno())
             draft.replace(path)
@@ -385,37 +425,40 @@ class Memory:
                     path.unlink(missing_ok=True)
 
 
-def _packed(run: Run, stand: Stand, owed: Sequence[Flows]) -> tuple[bytes, ...]:
+def _packed(run: Run, stand: Stand, owed: Sequence[Flows]) -> bytes:
+    """Write all that is told before the state of the meter, which has a digest of its own."""
     flows = packed(Flows.concatenate(owed)) if owed else b""
     head = {
         "period": stand.period,
-        "names": stand.names,
+        "names": list(stand.names.items()),
+        "next_name": stand.next_name,
         "faults": [[fault.ja, fault.en] for fault in stand.faults],
+        "more_faults": stand.more_faults,
         "parts": run.parts,
         "owed": len(flows),
     }
     told = json.dumps(head).encode()
-    pieces = (len(told).to_bytes(_HEAD, "little"), told, flows, stand.meter)
-    digest = hashlib.sha256()
-    for piece in pieces:
-        digest.update(piece)
-    return (digest.digest(), *pieces)
+    octets = b"".join((len(told).to_bytes(_HEAD, "little"), told, flows))
+    return hashlib.sha256(octets).digest() + len(octets).to_bytes(_HEAD, "little") + octets
 
 
-def _unpacked(octets: bytes) -> tuple[Stand, list[int], Flows]:
-    digest, rest = octets[:_DIGEST], memoryview(octets)[_DIGEST:]
-    if hashlib.sha256(rest).digest() != digest:
+def _unpacked(file: BinaryIO) -> tuple[Stand, list[int], Flows]:
+    """Read what `_packed` wrote, and leave the file at the state of the meter."""
+    digest, length = file.read(_DIGEST), int.from_bytes(file.read(_HEAD), "little")
+    if length > os.fstat(file.fileno()).st_size:
+        raise ValueError("The length is damaged.")
+    octets = file.read(length)
+    if hashlib.sha256(octets).digest() != digest:
         raise ValueError("The digest differs.")
-    length = int.from_bytes(rest[:_HEAD], "little")
-    head = json.loads(bytes(rest[_HEAD : _HEAD + length]))
-    flows = _HEAD + length
-    meter = flows + head["owed"]
-    owed = unpacked(bytes(rest[flows:meter])) if head["owed"] else Flows.concatenate([])
+    flows = _HEAD + int.from_bytes(octets[:_HEAD], "little")
+    head = json.loads(octets[_HEAD:flows])
+    owed = unpacked(octets[flows:]) if head["owed"] else Flows.concatenate([])
     stand = Stand(
         period=head["period"],
-        names=tuple(head["names"]),
+        names=dict(head["names"]),
+        next_name=head["next_name"],
         faults=tuple(Text(ja=ja, en=en) for ja, en in head["faults"]),
-        meter=bytes(rest[meter:]),
+        more_faults=head["more_faults"],
     )
     return stand, head["parts"], owed
 

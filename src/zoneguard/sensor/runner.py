@@ -15,15 +15,17 @@ from zoneguard.errors import (
     MachineLacksError,
     StoreUnavailableError,
     ZoneGuardError,
+    why,
 )
 from zoneguard.policy.domains import overlap_domains
 from zoneguard.policy.load import load_policy
 from zoneguard.report.when import time_zone
 from zoneguard.sensor import commands as do
 from zoneguard.sensor import events as ev
+from zoneguard.sensor import sentences as say
 from zoneguard.sensor.counting import at_hand, from_store
 from zoneguard.sensor.counts import Counts, with_window
-from zoneguard.sensor.folders import Folders
+from zoneguard.sensor.folders import MOST_TRIES, Folders
 from zoneguard.sensor.hearing import Hearing
 from zoneguard.sensor.judgement import Judgement, there
 from zoneguard.sensor.load import load_config, observation_faults
@@ -302,7 +304,19 @@ class Runner:
 
     def _read(self, file: File) -> None:
         sensor = self._judges().sensor(file.sensor)
-        faults, digest = self._hears().read(file, sensor, self._voice.show_life)
+        try:
+            source = self._hears().source(file)
+        except OSError as error:
+            if self._folders.will_try_again(file, mono=self._world.mono()):
+                self._voice.say(do.Level.WARNING, say.not_opened_yet(file.path, why(error)))
+                self._events.append(ev.FileLeft(file=file))
+                return
+            self._note_read(file, (say.not_opened(file.path, why(error), tries=MOST_TRIES),), None)
+            return
+        faults, digest = self._hears().read(source, file, sensor, self._voice.show_life)
+        self._note_read(file, faults, digest)
+
+    def _note_read(self, file: File, faults: tuple[Text, ...], digest: str | None) -> None:
         self._folders.note(file)
         self._judges().was_read(file, faults, digest)
         if digest is None:

@@ -74,6 +74,24 @@ def file_left(path: str) -> Text:
     )
 
 
+def not_opened_yet(path: str, reason: Text) -> Text:
+    """Say that a file could not be opened and will be tried again."""
+    return Text(
+        ja=f"{path}: 開けません（{reason.ja}）。少し待って、もう一度試します。",
+        en=f"{path}: cannot be opened ({reason.en}); it is tried again after a while.",
+    )
+
+
+def not_opened(path: str, reason: Text, *, tries: int) -> Text:
+    """Say that a file that could not be opened is set aside."""
+    return Text(
+        ja=f"{path}: {tries} 回試しましたが開けないため（{reason.ja}）、判定せずに除きました。"
+        "開けるようにしたあと、touch で更新日時を変えると読み直します。",
+        en=f"{path}: could not be opened in {tries} attempts ({reason.en}); it is set aside and was not judged. When it"
+        " can be opened, touch it to have it read.",
+    )
+
+
 def late_watch() -> Text:
     """Say that a watch is kept late."""
     return Text(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from zoneguard.errors import StoreFullError, StoreUnavailableError, why
 from zoneguard.store.engine import is_no_room
-from zoneguard.store.parquet import Flows, packed, unpacked
+from zoneguard.store.parquet import Flows, pack, unpacked_blocks
 from zoneguard.store.records import Part
 from zoneguard.text import Text
 
@@ -70,72 +70,58 @@ class History:
             day, name = _DAY.fullmatch(path.parent.name), _NAME.fullmatch(path.name)
             if day is None or name is None:
                 continue
-            octets = path.read_bytes()
             try:
-                flows = len(unpacked(octets))
+                flows = sum(map(len, unpacked_blocks(path)))
             except ValueError:
                 self._set_aside(path)
                 continue
-            found.append(_part(day[1], int(name[1]), flows, octets))
+            size, sha256 = _digest(path)
+            found.append(Part(day=day[1], number=int(name[1]), flows=flows, bytes=size, sha256=sha256))
         return sorted(found, key=lambda part: part.number)
 
-    def write(self, flows: Flows) -> list[Part]:
+    def write(self, *blocks: Flows) -> list[Part]:
         """Write flows, one part a day (that of their first packet); safe on disk when this returns.
 
         Raises StoreFullError or StoreUnavailableError; what was written until then is removed by `settle`.
         """
-        made = []
-        for day, index in self._by_day(flows.table.first_seen):
-            octets = packed(flows.take(index))
-            part = _part(day, self._next, len(index), octets)
-            self._next += 1
-            self._put(part, octets)
-            made.append(part)
-        return made
+        of_days: dict[str, list[tuple[Flows, NDArray[np.intp]]]] = {}
+        for block in blocks:
+            for day, index in self._by_day(block.table.first_seen):
+                of_days.setdefault(day, []).append((block, index))
+        return [
+            self._put(day, sum(len(index) for _, index in some), (block.take(index) for block, index in some))
+            for day, some in sorted(of_days.items())
+        ]
 
     def read(self, part: Part) -> Flows:
         """Read a part as it was written; raises ValueError when it is damaged or not there."""
-        try:
-            octets = self.path(part).read_bytes()
-        except OSError as error:
-            raise ValueError(f"{part.name}: {error.strerror}") from error
-        if hashlib.sha256(octets).hexdigest() != part.sha256:
-            raise ValueError(f"{part.name} is not what was written.")
-        return unpacked(octets)
+        if not self._is_whole(part):
+            raise ValueError(f"{part.name} is not there, or not what was written.")
+        return Flows.concatenate(list(self.blocks(part)))
+
+    def blocks(self, part: Part) -> Iterator[Flows]:
+        """Read a part whose digest was found right, block by block; raises ValueError when it cannot be read."""
+        return unpacked_blocks(self.path(part))
 
     def compact(self, parts: Sequence[Part], *, most: int = 1_000_000) -> tuple[list[Part], list[Part]]:
         """Merge the small parts of one finished day; give the old parts and the new ones that hold their flows.
 
         After a commit has put the new ones in place of the old ones, `remove` the old. Parts of `most` flows
-        together at the utmost: memory is about 400 octets a flow. A damaged part stays as it is.
+        together at the utmost, read and written one after the other: memory is about 500 octets for each flow of the
+        largest. A damaged part stays as it is.
         """
         old: list[Part] = []
-        held: list[Flows] = []
         for part in sorted(parts, key=lambda one: (one.flows, one.number)):
-            if part.flows + sum(one.flows for one in old) > most:
-                continue
-            try:
-                held.append(self.read(part))
-            except ValueError:
-                continue
-            old.append(part)
+            if part.flows + sum(one.flows for one in old) <= most and self._is_whole(part):
+                old.append(part)
         if len(old) < 2:
             return [], []
-        octets = packed(Flows.concatenate(held))
-        new = _part(old[0].day, self._next, sum(one.flows for one in old), octets)
-        self._next += 1
-        self._put(new, octets)
-        return old, [new]
+        flows = sum(one.flows for one in old)
+        return old, [self._put(old[0].day, flows, (block for part in old for block in self.blocks(part)))]
 
     def damaged(self, parts: Iterable[Part]) -> list[Part]:
         """Read parts to their end and give those that are not what was written."""
-        found = []
-        for part in parts:
-            try:
-                self.read(part)
-            except ValueError:
-                found.append(part)
-        return found
+        return [part for part in parts if not self._is_whole(part)]
 
     def set_aside(self, parts: Iterable[Part]) -> list[Text]:
         """Rename damaged parts to NAME.corrupt and say so; then let the store no longer vouch for them."""
@@ -186,22 +172,32 @@ class History:
             if path.suffix in (".parquet", ".tmp")
         )
 
-    def _put(self, part: Part, octets: bytes) -> None:
+    def _is_whole(self, part: Part) -> bool:
+        try:
+            return _digest(self.path(part)) == (part.bytes, part.sha256)
+        except OSError:
+            return False
+
+    def _put(self, day: str, flows: int, blocks: Iterable[Flows]) -> Part:
+        number, self._next = self._next, self._next + 1
+        part = Part(day=day, number=number, flows=flows, bytes=0, sha256="")
         path = self.path(part)
         draft = path.with_name(path.name + ".tmp")
         try:
             if not path.parent.is_dir():
                 path.parent.mkdir(parents=True)
                 _sync(self.folder)
-            with draft.open("wb") as file:
-                file.write(octets)
+            with draft.open("w+b") as file:
+                pack(blocks, file)
                 file.flush()
                 os.fsync(file.fileno())
+            size, sha256 = _digest(draft)
             draft.rename(path)
             _sync(path.parent)
         except OSError as error:
             draft.unlink(missing_ok=True)
             raise _not_written(self.folder, error) from error
+        return replace(part, bytes=size, sha256=sha256)
 
     def _set_aside(self, path: Path) -> None:
         if path.exists():
@@ -209,10 +205,11 @@ class History:
             _sync(path.parent)
 
 
-def _part(day: str, number: int, flows: int, octets: bytes) -> Part:
-    return Part(
-        day=day, number=number, flows=flows, bytes=len(octets), sha256=hashlib.sha256(octets).hexdigest()
-    )
+def _digest(path: Path) -> tuple[int, str]:
+    """Give the octets of a file, and its SHA-256. Raises OSError."""
+    with path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        return file.tell(), sha256
 
 
 def _sync(folder: Path) -> None:

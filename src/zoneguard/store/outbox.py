@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Digest = Callable[[Sequence[Mapping[str, Any]]], Mapping[str, Any]]
 
 _MOST_ERROR = 500
-_MOST_OCTETS = 32 << 20  # of bodies at once, however many are asked for
+_MOST_OCTETS = 8 << 20  # of bodies at once, however many are asked for
 
 
 def pending(connection: Connection, sensor: str, sink: str, most: int) -> list[Pending]:

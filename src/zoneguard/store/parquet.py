@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -11,11 +12,14 @@ from zoneguard.net.address import address_text
 from zoneguard.net.flow import COLUMNS, FlowTable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+    from typing import BinaryIO
 
     from numpy.typing import NDArray
 
 SCHEMA = "zoneguard.flows/1"
+GROUP = 1 << 15  # flows that are written or read at once: about 25 MB with all that is made of them
 ADDRESSES = ("orig_address", "resp_address")
 ZONES = ("orig_zone", "resp_zone")
 # Few values repeat in these; dictionaries of the others would only be overhead.
@@ -58,10 +62,66 @@ class Flows:
 
 
 def packed(flows: Flows) -> bytes:
-    """Write flows as Parquet: each column in its own type, an address as two halves and as text."""
+    """Write flows as the octets of a Parquet file."""
+    out = BytesIO()
+    pack([flows], out)
+    return out.getvalue()
+
+
+def pack(blocks: Iterable[Flows], out: BinaryIO) -> None:
+    """Write flows as Parquet: each column in its own type, an address as two halves and as text.
+
+    Blocks are gathered into row groups of about GROUP flows, so that memory does not grow with the file. Raises OSError.
+    """
     import pyarrow as pa
     from pyarrow import parquet
 
+    writer = None
+    for flows in _groups(blocks):
+        table = _arrow(pa, flows)
+        if writer is None:
+            writer = parquet.ParquetWriter(out, table.schema, compression="zstd", use_dictionary=_REPEATING)
+        writer.write_table(table)
+        del table
+        pa.default_memory_pool().release_unused()  # else it keeps for later what is needed once a minute
+    if writer is not None:
+        writer.close()
+
+
+def unpacked(octets: bytes) -> Flows:
+    """Read what `packed` wrote; raises ValueError for anything else."""
+    return Flows.concatenate(list(unpacked_blocks(BytesIO(octets))))
+
+
+def unpacked_blocks(source: Path | BinaryIO) -> Iterator[Flows]:
+    """Read a Parquet file that `pack` wrote, about GROUP flows at a time; raises ValueError for anything else."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    try:
+        with parquet.ParquetFile(source, pre_buffer=False) as file:
+            for batch in file.iter_batches(batch_size=GROUP, use_threads=False):
+                yield flows_of(pa.Table.from_batches([batch]))
+    except (pa.ArrowException, KeyError, OSError) as error:
+        raise ValueError(f"This is no part of a flow history: {error}") from error
+
+
+def _groups(blocks: Iterable[Flows]) -> Iterator[Flows]:
+    """Join small blocks and cut large ones; at least one, and none is empty but one that stands alone."""
+    some: list[Flows] = []
+    for whole in blocks:
+        for first in range(0, len(whole), GROUP) or [0]:
+            block = (
+                whole if len(whole) <= GROUP else whole.take(np.arange(first, min(first + GROUP, len(whole))))
+            )
+            if some and sum(map(len, some)) + len(block) > GROUP:
+                yield Flows.concatenate(some)
+                some = []
+            some.append(block)
+    yield Flows.concatenate(some)
+
+
+def _arrow(pa: Any, flows: Flows) -> Any:  # noqa: ANN401 - pyarrow has no types
     columns: dict[str, Any] = {
         name: pa.array(getattr(flows, name), pa.string()).dictionary_encode() for name in ZONES
     }
@@ -73,21 +133,7 @@ def packed(flows: Flows) -> bytes:
             columns[f"{name}_low"] = pa.array(np.ascontiguousarray(values[:, 1]))
         else:
             columns[name] = pa.array(np.ascontiguousarray(values))
-    table = pa.table(columns).replace_schema_metadata({"zoneguard": SCHEMA})
-    output = pa.BufferOutputStream()
-    parquet.write_table(table, output, compression="zstd", use_dictionary=_REPEATING)
-    return bytes(output.getvalue())
-
-
-def unpacked(octets: bytes) -> Flows:
-    """Read what `packed` wrote; raises ValueError for anything else."""
-    import pyarrow as pa
-    from pyarrow import parquet
-
-    try:
-        return flows_of(parquet.read_table(pa.BufferReader(octets), use_threads=False))
-    except (pa.ArrowException, KeyError, OSError) as error:
-        raise ValueError(f"This is no part of a flow history: {error}") from error
+    return pa.table(columns).replace_schema_metadata({"zoneguard": SCHEMA})
 
 
 def flows_of(table: Any) -> Flows:  # noqa: ANN401 - pyarrow has no types

@@ -136,3 +136,16 @@ def test_what_passes_a_proxy_in_clear_after_connect_is_a_violation():
         breakout(ASKED, spoken=Spoken.HTTP, inside=Spoken.HTTP, proxy=proxy), conversation=ASKED
     )
     assert finding.name == "breakout-encryption-clear"
+
+
+def test_every_host_that_one_connection_asks_a_proxy_for_is_held_against_the_list():
+    proxy = ProxySeen(
+        how="absolute",
+        host="login.example",
+        port=80,
+        accepted=True,
+        others=(("files.example", 80), ("a.teams.example", 80)),
+    )
+    found_here = found(breakout(ASKED, spoken=Spoken.HTTP, proxy=proxy), conversation=ASKED)
+    assert [one.rule for one in found_here] == ["ZG-D01"]
+    assert "files.example" in found_here[0].message.en

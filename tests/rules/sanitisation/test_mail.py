@@ -18,12 +18,13 @@ ARRIVED = talk(LG_LEG, LG_SERVER, 25, decision=Decision.ALLOWED, allowed_by="A-M
 TEXT = MailSeen(parts=(("text/plain", 1),))
 
 
-def dialogue(*messages, sight=Sight.WHOLE, conversation=ARRIVED, **more):
+def dialogue(*messages, sight=Sight.WHOLE, conversation=ARRIVED, troubles=(), **more):
     return opened(
         conversation,
         ask=Ask.MAIL,
         sight=sight,
         spoken=Spoken.SMTP,
+        troubles=troubles,
         dialogue=DialogueSeen(messages=messages, **more),
     )
 
@@ -75,9 +76,10 @@ def test_attachments_are_expected_where_they_are_sanitised_but_programs_are_not(
 @pytest.mark.parametrize(
     ("look", "words"),
     [
-        (dialogue(encrypted=True), "it was encrypted"),
+        (dialogue(encrypted=True), "It was encrypted"),
         (dialogue(replace(TEXT, whole=False)), "does not hold all of it"),
         (dialogue(TEXT, sight=Sight.OPENING), "does not hold all of it"),
+        (dialogue(TEXT, sight=Sight.OPENING, troubles=("gap",)), "Packets are missing from the capture"),
     ],
 )
 def test_mail_that_could_not_be_read_is_unverifiable(look, words):

@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[3]
 NAME = "faults"
 PATIENCE = 120.0  # seconds; a machine that is busy with other tests is slow
-COMMAND = [sys.executable, "-c", "from zoneguard.cli.main import main; main()", "--lang", "en"]
+# How many times as fast a sensor's clocks go as those of the machine; FAULTS_HURRY=1 in the environment: just as fast.
+HURRY = int(os.environ.get("FAULTS_HURRY", "6"))
+COMMAND = [sys.executable, "-c", "from zoneguard.cli.main import main; main()"]
 
 Held = dict[str, tuple[str, str, int, int, int]]
 
@@ -37,17 +39,28 @@ class Daemon:
     """`zoneguard sensor` in a folder: captures come to `inbox`, lines go to `told.jsonl`.
 
     Everything is told to the lines, a judgement lasts a week (midnight is no part of these tests), and a finding
-    is never gone. `url`: of another store than the one in the state folder.
+    is never gone. `url`: of another store than the one in the state folder. `hurry`: how many times as fast its
+    clocks go. Packets of an interface are stamped by those of the machine: to a sensor in a hurry they are older.
     """
 
     def __init__(
-        self, folder: Path, *, state: Path | None = None, url: str | None = None, **changes: Any
+        self,
+        folder: Path,
+        *,
+        state: Path | None = None,
+        url: str | None = None,
+        hurry: int = 1,
+        **changes: Any,
     ) -> None:
         self.folder, self.state = folder, state or folder / "state"
         self.inbox, self.lines = folder / "in", folder / "told.jsonl"
         self.url = url or f"sqlite:///{self.state}/findings.db"
         self.process: subprocess.Popen[bytes] | None = None
         self.prefix: tuple[str, ...] = ()  # before the command, as `ip netns exec`
+        self.command = COMMAND
+        if hurry > 1:
+            hurried = str(ROOT / "tests/sensor/faults/hurrying.py")
+            self.command = [sys.executable, hurried, str(hurry), str(time.time_ns())]
         self.inbox.mkdir()
         self.document: dict[str, Any] = {
             "version": 1,
@@ -71,7 +84,10 @@ class Daemon:
     # --- the process ------------------------------------------------------------------------------------
 
     def start(self, verb: str = "run", *arguments: str) -> None:
-        command = [*self.prefix, *COMMAND, "sensor", verb, "--config", "sensor.yaml", *arguments]
+        command = [
+            *(*self.prefix, *self.command, "--lang", "en"),
+            *("sensor", verb, "--config", "sensor.yaml", *arguments),
+        ]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 command, cwd=self.folder, env=environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log

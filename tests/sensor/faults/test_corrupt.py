@@ -6,14 +6,14 @@ from collections import Counter
 
 import pytest
 
-from tests.sensor.faults.daemon import Daemon
+from tests.sensor.faults.daemon import HURRY, Daemon
 from tests.sensor.faults.traffic import Rotation, day
 from zoneguard.errors import ExitCode
 
 
 @pytest.fixture
 def daemon(tmp_path):
-    made = Daemon(tmp_path)
+    made = Daemon(tmp_path, hurry=HURRY)
     yield made
     made.close()
 

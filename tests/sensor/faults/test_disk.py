@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 
-from tests.sensor.faults.daemon import Daemon
+from tests.sensor.faults.daemon import HURRY, Daemon
 from tests.sensor.faults.traffic import Rotation, day
 from tests.store.disk import small_disk
 from zoneguard.errors import ExitCode
@@ -17,7 +17,10 @@ STATE_MIB = 24
 
 @pytest.fixture
 def daemon(tmp_path):
-    with small_disk(STATE_MIB) as state, closing(Daemon(tmp_path, state=state / "state")) as made:
+    with (
+        small_disk(STATE_MIB) as state,
+        closing(Daemon(tmp_path, state=state / "state", hurry=HURRY)) as made,
+    ):
         yield made
 
 

@@ -12,7 +12,7 @@ from random import Random
 
 import pytest
 
-from tests.sensor.faults.daemon import Daemon
+from tests.sensor.faults.daemon import HURRY, Daemon
 from tests.sensor.faults.traffic import Rotation, day
 from zoneguard.errors import ExitCode
 
@@ -21,7 +21,7 @@ KILLS = int(os.environ.get("FAULTS", "12"))
 
 @pytest.fixture
 def daemon(tmp_path):
-    made = Daemon(tmp_path)
+    made = Daemon(tmp_path, hurry=HURRY)
     yield made
     made.close()
 
@@ -37,11 +37,11 @@ def test_whatever_moment_it_is_killed_nothing_is_lost_and_nothing_told_twice(dae
         daemon.start()
         if number % 2:
             daemon.until_up()
-            time.sleep(chance.uniform(1.2, 3))  # files are read by then
+            time.sleep(chance.uniform(0.3, 1.5))  # files are read by then
             daemon.signal(signal.SIGTERM)
             time.sleep(chance.uniform(0, 0.4))
         else:
-            time.sleep(chance.uniform(0, 8))
+            time.sleep(chance.uniform(0, 4.5))
         daemon.kill()
     daemon.start()
     daemon.until_up()

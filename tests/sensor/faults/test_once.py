@@ -14,6 +14,7 @@ import pytest
 
 from tests.sensor.faults.daemon import ROOT, Daemon
 from zoneguard.errors import ExitCode
+from zoneguard.sensor.folders import MOST_TRIES
 
 CAPTURES = ROOT / "captures"
 NORMAL = CAPTURES / "normal-day-alpha.pcapng"
@@ -93,3 +94,13 @@ def test_without_the_right_to_capture_it_says_what_the_machine_lacks():
             assert daemon.once("--for", "5") == ExitCode.LACKING, daemon.log()
         said = [json.loads(line)["message"]["en"] for line in daemon.log().splitlines()]
     assert [one for one in said if one.startswith("lo: cannot be opened for capture")]
+
+
+def test_a_capture_that_cannot_be_opened_is_told_and_leaves_the_run_inconclusive(tmp_path):
+    with closing(Daemon(tmp_path, hurry=60, judge={"window": "1h"})) as daemon:
+        (daemon.inbox / "s2-1.pcap").mkdir()
+        shutil.copy(NORMAL, daemon.inbox / "s2-2.pcapng")
+        assert daemon.once() in {ExitCode.INCONCLUSIVE, ExitCode.FINDINGS}, daemon.log()
+        assert daemon.status()["files"] == {"read": 1, "refused": 1, "waiting": 0}
+        assert daemon.log().count("it is tried again after a while") == MOST_TRIES - 1
+        assert len([one for one in daemon.notices() if "it is set aside and was not judged" in one]) == 1

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tests.sensor.faults.daemon import Daemon
+from tests.sensor.faults.daemon import HURRY, Daemon
 from tests.sensor.faults.traffic import Rotation, day
 from tests.store.postgres import Server, program
 from zoneguard.errors import ExitCode
@@ -23,7 +23,7 @@ def server():
 
 @pytest.fixture
 def daemon(tmp_path, server):
-    made = Daemon(tmp_path, url=server.url)
+    made = Daemon(tmp_path, url=server.url, hurry=HURRY)
     yield made
     made.close()
 

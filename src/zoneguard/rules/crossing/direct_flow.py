@@ -85,4 +85,5 @@ RULE = Rule(
         en="Legs of unregistered gateways, proxies and mail relays.",
     ),
     check=check,
+    roles=(Role.LGWAN, Role.INTERNET),
 )

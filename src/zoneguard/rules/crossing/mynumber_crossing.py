@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from zoneguard.findings.finding import Severity
+from zoneguard.policy.model import Role
 from zoneguard.rules.base import Rule
 from zoneguard.rules.sight import is_breach, touches_mynumber
 from zoneguard.rules.telling import end_words, service_words, tell
@@ -68,4 +69,5 @@ RULE = Rule(
         " sensor.",
     ),
     check=check,
+    roles=(Role.MYNUMBER,),
 )

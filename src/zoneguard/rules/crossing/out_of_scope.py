@@ -77,4 +77,5 @@ RULE = Rule(
         en="Undeclared maintenance windows, shared NTP or DNS.",
     ),
     check=check,
+    roles=(Role.OUT_OF_SCOPE,),
 )

@@ -39,11 +39,12 @@ def check(evidence: Evidence) -> Iterator[Finding]:
         listed = approved_names(policy, flow) if flow else ()
         if flow is None or one.conversation.decision is not Decision.ALLOWED or not listed:
             continue
-        destination = _destination(one, listed, answered)
-        if destination is None:
+        destinations = _destinations(one, listed, answered)
+        if not destinations:
             nameless.setdefault(flow.id, []).append(one)
-        elif not is_listed(destination[0], listed):
-            strange.setdefault((flow.id, one.conversation, destination), []).append(one)
+        for destination in destinations:
+            if not is_listed(destination[0], listed):
+                strange.setdefault((flow.id, one.conversation, destination), []).append(one)
     for (flow_id, conversation, destination), looks in strange.items():
         yield _strange(policy, flow_id, conversation, destination, looks)
     for flow_id, looks in nameless.items():
@@ -52,16 +53,16 @@ def check(evidence: Evidence) -> Iterator[Finding]:
         yield from _not_opened(evidence)
 
 
-def _destination(
+def _destinations(
     one: Looked, listed: Sequence[str], answered: dict[tuple[str, str], frozenset[str]]
-) -> tuple[str, str] | None:
-    """Give the name of a destination and where it stood; of several that DNS gave, an approved one."""
+) -> tuple[tuple[str, str], ...]:
+    """Give the names of a flow's destinations and where they stood; of several that DNS gave, an approved one."""
     asked = asked_names(one.look)
-    if asked:
-        return asked[0]
+    if asked:  # what the most telling place says; one connection to a proxy may ask for several
+        return tuple(dict.fromkeys(pair for pair in asked if pair[1] == asked[0][1]))
     names = answered.get((one.conversation.orig.address, one.conversation.resp.address), frozenset())
     approved = {name for name in names if is_listed(name, listed)}
-    return (min(approved or names), "DNS") if names else None
+    return ((min(approved or names), "DNS"),) if names else ()
 
 
 def _answered(evidence: Evidence) -> dict[tuple[str, str], frozenset[str]]:

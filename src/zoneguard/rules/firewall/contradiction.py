@@ -127,4 +127,5 @@ RULE = Rule(
     ),
     check=check,
     needs_traffic=False,
+    needs_exports=True,
 )

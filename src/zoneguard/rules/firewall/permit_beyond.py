@@ -37,7 +37,7 @@ def check(evidence: Evidence) -> Iterator[Finding]:
     policy = evidence.policy
     for permission in evidence.permissions:
         pairs = {(one.orig_zone, one.resp_zone) for one in permission.crossings}
-        grave = {pair: _severity(policy, *pair) for pair in pairs}  # not anew for each of many lines
+        grave = {pair: severity_between(policy, *pair) for pair in pairs}  # not anew for each of many lines
         by_line: dict[tuple[object, ...], list[Crossing]] = {}
         for crossing in permission.crossings:
             key = (*(id(line) for line in crossing.lines), crossing.sure)
@@ -116,7 +116,8 @@ def _is_wide(line: Line) -> bool:
     )
 
 
-def _severity(policy: Policy, orig: str, resp: str) -> Severity:
+def severity_between(policy: Policy, orig: str, resp: str) -> Severity:
+    """Tell how grave it is that a device permits more than the policy from one zone to another."""
     principle = owed(policy, orig, resp)
     severity = Severity.HIGH if principle is not None else Severity.MEDIUM
     if principle is Principle.ISOLATION:
@@ -149,4 +150,5 @@ RULE = Rule(
     ),
     check=check,
     needs_traffic=False,
+    needs_exports=True,
 )

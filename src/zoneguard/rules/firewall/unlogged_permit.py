@@ -94,4 +94,5 @@ RULE = Rule(
     ),
     check=check,
     needs_traffic=False,
+    needs_exports=True,
 )

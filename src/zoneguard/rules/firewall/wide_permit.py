@@ -106,4 +106,5 @@ RULE = Rule(
     ),
     check=check,
     needs_traffic=False,
+    needs_exports=True,
 )

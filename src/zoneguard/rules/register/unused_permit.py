@@ -102,4 +102,5 @@ RULE = Rule(
         en="Yearly work, disaster recovery, traffic that the observation point does not see.",
     ),
     check=check,
+    needs_exports=True,
 )

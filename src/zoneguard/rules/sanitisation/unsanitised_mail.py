@@ -12,7 +12,7 @@ from zoneguard.policy.model import FlowKind, Role, Sanitizes
 from zoneguard.rules.base import Rule
 from zoneguard.rules.choosing import Ask
 from zoneguard.rules.evidence import Decision
-from zoneguard.rules.opened import by_flow, opened_for, tell_looked
+from zoneguard.rules.opened import by_flow, opened_for, tell_looked, troubles
 from zoneguard.rules.sight import flow_of, is_leg
 from zoneguard.rules.telling import plural, tell_all
 from zoneguard.text import Text
@@ -161,17 +161,17 @@ def _unverifiable(
 ) -> Finding:
     if not evidence.opened:
         reason = Text(
-            ja="ヘッダだけの観測では検証できません。", en="it cannot be verified from headers alone."
+            ja="ヘッダだけの観測では検証できません。", en="It cannot be verified from headers alone."
         )
     elif any(one.look.dialogue and one.look.dialogue.encrypted for one in unread):
         reason = Text(
             ja="暗号化された（STARTTLS など）ため検証できません。",
-            en="it was encrypted (STARTTLS or the like) and cannot be verified.",
+            en="It was encrypted (STARTTLS or the like) and cannot be verified.",
         )
     else:
-        reason = Text(
-            ja="記録に全文がないか、読み直せなかったため検証できません。",
-            en="the capture does not hold all of it, or it could not be read again.",
+        reason = troubles(unread) or Text(
+            ja="記録に全文がないか、開くフローの数の上限を超えています。",
+            en="The capture does not hold all of it, or there were more flows than are opened.",
         )
     return tell_all(
         RULE,
@@ -180,7 +180,7 @@ def _unverifiable(
             ja=f"許可 {flow_id} で無害化装置からLGWAN接続系へ届いたメール {missing:,} フローについて、"
             f"登録された方式に従っているかを確かめられません。{reason.ja}",
             en=f"Whether {missing:,} flow{plural(missing)} of mail from the gateway into the LGWAN zone under flow"
-            f" {flow_id} keep to the declared mode is not known: {reason.en}",
+            f" {flow_id} keep to the declared mode is not known. {reason.en}",
         ),
         verdict=Verdict.UNVERIFIABLE,
         severity=Severity.INFO,

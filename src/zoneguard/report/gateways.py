@@ -1,4 +1,4 @@
-"""What was seen of the sanitising gateways, for a terminal."""
+"""What was seen of the sanitising gateways, in words."""
 
 from __future__ import annotations
 
@@ -32,6 +32,8 @@ def gateway_words(passage: Passage) -> Text:
     unseen = [leg.zone for leg in passage.legs if leg.first_seen is None]
     if len(unseen) == len(passage.legs):
         told = Text(ja="どの脚の通信も観測されていません。", en="No traffic of any leg was observed.")
+    elif not passage.carried:
+        told = Text(ja="装置を出たデータは観測されていません。", en="No data was seen to come out of it.")
     elif not passage.is_seen_whole:
         zones = ", ".join(unseen) or "-"
         told = Text(
