@@ -157,6 +157,8 @@ def test_nothing_of_the_original_is_left(tmp_path, key, monkeypatch):
     secrets |= {device.id for device in known.devices} | {zone.name.ja for zone in known.zones}
     secrets |= {zone.id for zone in known.zones} - {zone.role for zone in known.zones}
     secrets |= {flow.approval.number for flow in known.flows if flow.approval and flow.approval.number}
+    secrets |= {flow.approval.reason for flow in known.flows if flow.approval and flow.approval.reason}
+    secrets |= {flow.approval.by for flow in known.flows if flow.approval and flow.approval.by}
     secrets |= {one["fingerprint"] for one in report["findings"]} | {report["policy"]["sha256"]}
     secrets |= {one["sha256"] for one in report["inputs"]} | {
         Path(one["path"]).stem for one in report["inputs"]
