@@ -54,3 +54,13 @@ def test_a_layer_2_domain_is_told_by_its_vlan_or_by_its_sensor():
         np.array([220, 320, 0, 0, 999], np.uint16), np.array([0, 1, 1, 2, 1], np.uint16)
     )
     assert [ZONING.names[at] for at in domains] == ["lgwan", "internet", "lgwan", "unknown", "unknown"]
+
+
+def test_the_segments_that_decide_are_of_the_zone_that_was_told():
+    for address, vlan in (("10.10.10.5", 999), ("192.168.1.7", 328), ("192.168.1.7", 110), ("10.110.0.1", 0)):
+        told = ZONING.segments_of(ip_address(address), vlan)
+        assert {name for name, _ in told} == {ZONING.zone_of(ip_address(address), vlan)}
+        assert all(ip_address(address) in one.network for _, one in told)
+    assert {name for name, _ in ZONING.segments_of(ip_address("192.168.1.7"))} == {"mynumber", "internet"}
+    assert ZONING.segments_of(ip_address("203.0.113.9")) == ()
+    assert ZONING.segments_of(ip_address("224.0.0.251")) == ()

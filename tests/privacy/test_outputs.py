@@ -6,6 +6,7 @@ import base64
 import contextlib
 import email
 import io
+import json
 import socket
 import sqlite3
 import threading
@@ -42,6 +43,7 @@ ASKED = {
     "policy lint": ["zones.yaml"],
     "policy show": ["zones.yaml"],
     "report render": ["run.json"],
+    "report verify": ["bundle", "--original", "before/s2-day.pcap"],
 }  # fmt: skip
 TABLE = ["explain", "before", "--packets", "packets.csv", "--policy", "zones.yaml"]
 # They read neither, or are asked below.
@@ -59,6 +61,8 @@ def folder(tmp_path_factory):
     with contextlib.chdir(folder):
         for name, more in (("yesterday.json", []), ("run.json", ["--baseline", "yesterday.json"])):
             main.run(["check", *ASKED["check"], *more, "--format", "json", "--output", name])
+        for name, more in (("bundle", []), ("for-vendor", ["--pseudonymise", "city.key"])):
+            main.run(["check", *ASKED["check"], *more, "--bundle", name, "--output", "bundled.txt"])
     return folder
 
 
@@ -111,6 +115,33 @@ def test_no_command_shows_a_payload_or_a_secret(name, lang, here, capfdbinary, t
         shown = [*_inside(told), *(_decoded(target) if target.exists() else ())]
         assert sum(map(len, shown)) > 200 or name == "policy lint", words
         assert {form: leak for form, leak in enumerate(map(canaries.leaks, shown)) if leak} == {}, words
+
+
+@pytest.mark.parametrize("name", ["bundle", "for-vendor"])
+def test_no_file_of_a_bundle_holds_a_payload_or_a_secret(name, here):
+    files = {one.name: one.read_bytes() for one in (here / name).iterdir()}
+    assert len(files["evidence.pcapng"]) > 500
+    assert {one: leak for one, octets in files.items() if (leak := canaries.leaks(octets))} == {}
+
+
+@pytest.mark.parametrize("lang", ["ja", "en"])
+def test_every_finding_is_explained_without_a_payload_or_a_secret(lang, here, capfdbinary):
+    findings = json.loads((here / "run.json").read_text("utf-8"))["findings"]
+    for one in findings:
+        words = [
+            "explain",
+            one["fingerprint"],
+            "--report",
+            "run.json",
+            "--policy",
+            "zones.yaml",
+            "--lang",
+            lang,
+        ]
+        assert main.run(words) == ExitCode.CLEAN
+    told = b"".join(capfdbinary.readouterr())
+    assert told.count(one["fingerprint"].encode()) >= 1
+    assert canaries.leaks(told) == set()
 
 
 @pytest.mark.parametrize("lang", ["ja", "en"])

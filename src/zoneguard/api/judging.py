@@ -48,14 +48,16 @@ def check(
     baseline: Path | None = None,
     fail_on_new: bool = False,
     progress: Callable[[int, int], None] = lambda octets, packets: None,
+    keep: Callable[[Sequence[Input], Sequence[CaptureRead]], None] = lambda inputs, read: None,
 ) -> Report:
     """Judge captures, exports of firewalls and routers, or both, by a policy.
 
     `generated` is the time of the report in ns since 1970, `today` (ISO date) what approvals are held
     against; without it the day of `generated` in the policy's time zone. At most `most_looks` flows are opened
     for each question; `search` is the PATH in which tshark is looked for. Findings are held against the stored
-    report `baseline`; with `fail_on_new` only what is new there fails the run. Raises InputRefusedError when the
-    policy, the baseline or every piece of evidence cannot be read.
+    report `baseline`; with `fail_on_new` only what is new there fails the run. `keep` gets the captures as they
+    were read, with which their packets can be read again. Raises InputRefusedError when the policy, the baseline or
+    every piece of evidence cannot be read.
     """
     from zoneguard.capture.gather import gather
     from zoneguard.capture.metering import meter
@@ -101,6 +103,7 @@ def check(
             progress=progress,
         )
         _refuse_if_nothing_was_read(metered)
+        keep(inputs, metered.inputs)
     judged.add(FlowTable.empty(), metered.tunnels)
     evidence = replace(
         judged.evidence(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -135,8 +136,11 @@ def cut_frames(
     from zoneguard.capture.picker import Picker
 
     frames = sorted(set(wanted))
-    sizes = {file: len(read[file].reading.index) for file, _ in frames}
-    octets = sum(read[file].reading.index.end // max(sizes[file], 1) for file, _ in frames)
+    wanted_of = Counter(file for file, _ in frames)
+    octets = sum(
+        index.end // max(len(index), 1) * min(count, max(len(index), 1))
+        for index, count in ((read[file].reading.index, count) for file, count in wanted_of.items())
+    )
     picker = Picker(flows=(), frames=frames, domains=(), compiled=octets >= kernels.INTERPRETED_BELOW)
     _through(inputs, read, picker, {})
     return [picker.frame(file, frame) for file, frame in wanted]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from zoneguard.cli.bilingual import Options, command, option
+from zoneguard.cli.bundling import BUNDLE, PSEUDONYMISE, refuse_bad_bundle, write_bundle
 from zoneguard.cli.clock import time_of_run, total_size
 from zoneguard.cli.options import FORMAT, JOBS, OUTPUT, POLICY
 from zoneguard.cli.output import refuse_unwritable, write_octets
@@ -105,6 +106,8 @@ FORMATS = tuple(FORMS)
         en="How many flows to open and look into, for each question; 0 opens none.",
     ),
 )
+@BUNDLE
+@PSEUDONYMISE
 @click.pass_context
 def check(
     ctx: click.Context,
@@ -121,9 +124,12 @@ def check(
     most_memory_mib: int,
     digests: bool,
     most_looks: int,
+    bundle: Path | None,
+    key_file: Path | None,
 ) -> None:
     """Judge evidence, write the report in every form asked for, and end with its exit code."""
     from zoneguard import api
+    from zoneguard.bundle.evidence import Captures
 
     if fail_on_new and baseline is None:
         raise UsageError(
@@ -138,6 +144,8 @@ def check(
         if path is not None:
             refuse_unwritable(path)
         FORMS[form].ready()
+    refuse_bad_bundle(bundle, key_file)
+    captures = Captures()
     generated = time_of_run()
     with ProgressBar(total_size(evidence), lang=lang) as progress:
         report = api.check(
@@ -155,9 +163,12 @@ def check(
             baseline=baseline,
             fail_on_new=fail_on_new,
             progress=progress.update,
+            keep=captures.take,
         )
     for form, path in targets:
         write_report(report, form, path)
+    if bundle is not None:
+        write_bundle(report, captures, bundle, key_file=key_file, lang=lang)
     if report.policy.to_decide:
         click.echo(harmless(_undecided(report.policy).in_(lang)), err=True)
     ctx.exit(int(report.summary.exit_code))

@@ -1,4 +1,4 @@
-"""`zoneguard explain`: one packet, what the policy says of it, and what it would take."""
+"""`zoneguard explain`: one packet, what the policy says of it, and what it would take; or one finding, and why."""
 
 from __future__ import annotations
 
@@ -19,19 +19,31 @@ if TYPE_CHECKING:
 
     from zoneguard.api.explaining import Answer
     from zoneguard.net.address import Address
-    from zoneguard.policy.model import AllowedFlow, Policy
-    from zoneguard.policy.verdict import Decision, Packet
+    from zoneguard.policy.model import AllowedFlow
+    from zoneguard.policy.verdict import Decision
     from zoneguard.text import Lang
 
 
 @command(
     "explain",
     Text(
-        ja="通信が方針で許可されているか、なぜそうなのか、機器の設定を与えれば、どの行で通るかを説明します。",
-        en="Explain whether the policy allows a packet and why, and by which line each device given lets it pass.",
+        ja="通信が方針で許可されているか、なぜそうなのか、機器の設定を与えれば、どの行で通るかを説明します。"
+        "--report を付けると、報告の中の1つの指摘について、判定の理由を順に説明します。",
+        en="Explain whether the policy allows a packet and why, and by which line each device given lets it pass. With"
+        " --report: why a finding of a stored run was judged so, step by step.",
     ),
 )
-@click.argument("exports", nargs=-1)
+@click.argument("exports", nargs=-1, metavar="[EXPORT...|FINGERPRINT]")
+@option(
+    "--report",
+    "run",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="RUN.json",
+    words=Text(
+        ja="指摘 FINGERPRINT（16桁、一意に決まる先頭だけでもよい）を説明する報告（check --format json）。",
+        en="The run (check --format json) whose finding FINGERPRINT is explained: 16 digits, or as many as tell it.",
+    ),
+)
 @option("--src", words=Text(ja="開始側のアドレス。", en="Address of who opens."))
 @option("--dst", words=Text(ja="応答側のアドレス。", en="Address of who answers."))
 @option(
@@ -83,6 +95,7 @@ def explain(
     ctx: click.Context,
     *,
     exports: tuple[str, ...],
+    run: Path | None,
     src: str | None,
     dst: str | None,
     packets: Path | None,
@@ -95,18 +108,24 @@ def explain(
     """Say zones, decision, the flow that allows or comes nearest, and what does not fit; exit 1 if forbidden, 4 if open."""
     from zoneguard import api
     from zoneguard.api.explaining import Asked, Explainer
+    from zoneguard.api.nearest import declared_at, misfits, nearest
     from zoneguard.policy.load import load_policy
     from zoneguard.policy.verdict import VIOLATIONS, Decision, Packet, verdict
     from zoneguard.policy.zoning import Zoning
 
     lang = ctx.ensure_object(Options).lang
+    if run is not None:
+        _finding(exports, run, policy_path, lang)
+        return
     if packets is not None:
         ctx.exit(int(_table(packets, exports, policy_path, lang)))
     if src is None or dst is None:
         raise UsageError(
             Text(
-                ja="--src と --dst を指定してください。多くの通信は --packets FILE.csv で一度に確かめられます。",
-                en="Give --src and --dst, or many packets at once with --packets FILE.csv.",
+                ja="--src と --dst を指定してください。多くの通信は --packets FILE.csv で一度に確かめられます。"
+                "指摘の説明は FINGERPRINT --report RUN.json です。",
+                en="Give --src and --dst, or many packets at once with --packets FILE.csv; a finding is explained by"
+                " FINGERPRINT --report RUN.json.",
             )
         )
     orig, resp = _address("--src", src), _address("--dst", dst)
@@ -129,12 +148,12 @@ def explain(
         ),
         _decision(ruling.decision),
     ]
-    nearest = ruling.flow or (_nearest(policy, packet) if ruling.decision in VIOLATIONS else None)
-    flow = next((one for one in policy.flows if one.id == nearest), None)
+    closest = ruling.flow or (nearest(policy, packet) if ruling.decision in VIOLATIONS else None)
+    flow = next((one for one in policy.flows if one.id == closest), None)
     if flow is not None:
-        told.append(_declared(flow, allows=ruling.decision is Decision.ALLOWED))
+        told.append(_declared(flow, declared_at(flow), allows=ruling.decision is Decision.ALLOWED))
         if ruling.decision in VIOLATIONS:
-            told += _misfits(flow, packet)
+            told += misfits(flow, packet)
     read = api.read_exports(exports, policy) if exports else ()
     doubtful = any(one.is_inconclusive for one in read)
     if read:
@@ -148,6 +167,27 @@ def explain(
         ctx.exit(int(ExitCode.FINDINGS))
     if ruling.decision is Decision.UNKNOWN or doubtful:
         ctx.exit(int(ExitCode.INCONCLUSIVE))
+
+
+def _finding(named: tuple[str, ...], run: Path, policy_path: Path | None, lang: Lang) -> None:
+    """Tell step by step why a finding was judged so."""
+    from zoneguard.api.reasons import choose, explain_finding, policy_of
+    from zoneguard.report.stored import read_report
+
+    if len(named) != 1:
+        raise UsageError(
+            Text(
+                ja="--report と一緒に、説明する指摘の FINGERPRINT を1つ指定してください（報告の各指摘にあります）。",
+                en="With --report give one FINGERPRINT, that of the finding to explain; each finding of the report has"
+                " one.",
+            )
+        )
+    report, _ = read_report(run)
+    finding = choose(report, named[0])
+    for number, step in enumerate(explain_finding(report, finding, policy_of(report, policy_path)), 1):
+        click.echo(harmless(f"{number}. {step.heading.in_(lang)}"))
+        for sentence in step.sentences:
+            click.echo(harmless(f"   {sentence.in_(lang)}"))
 
 
 def _table(packets: Path, exports: tuple[str, ...], policy_path: Path | None, lang: Lang) -> ExitCode:
@@ -274,40 +314,7 @@ def _decision(decision: Decision) -> Text:
     }[decision.value]
 
 
-def _nearest(policy: Policy, packet: Packet) -> str | None:
-    """Find the flow in which the fewest attributes fail; it must at least join the two zones."""
-    zones = (packet.orig_zone, packet.resp_zone)
-    joining = [flow for flow in policy.flows if (flow.source.zone, flow.destination.zone) == zones]
-    best = min(joining, key=lambda flow: len(list(_misfits(flow, packet))), default=None)
-    return best.id if best else None
-
-
-def _declared(flow: AllowedFlow, *, allows: bool) -> Text:
-    place = f" ({flow.place.file}:{flow.place.line}:{flow.place.column})" if flow.place else ""
+def _declared(flow: AllowedFlow, place: str, *, allows: bool) -> Text:
     if allows:
         return Text(ja=f"許可する定義: {flow.id}{place}", en=f"Allowed by: {flow.id}{place}")
     return Text(ja=f"最も近い定義: {flow.id}{place}", en=f"Nearest flow: {flow.id}{place}")
-
-
-def _misfits(flow: AllowedFlow, packet: Packet) -> Iterator[Text]:
-    """Yield a sentence for each attribute of the flow that this packet does not meet."""
-    from zoneguard.policy.verdict import end_fits, is_served
-
-    if not end_fits(flow.source, packet.orig_zone, packet.orig):
-        yield Text(
-            ja=f"不一致（from）: {packet.orig} は {flow.id} の開始側ではありません。",
-            en=f"Does not fit (from): {packet.orig} may not open {flow.id}.",
-        )
-    if not end_fits(flow.destination, packet.resp_zone, packet.resp):
-        yield Text(
-            ja=f"不一致（to）: {packet.resp} は {flow.id} の応答側ではありません。",
-            en=f"Does not fit (to): {packet.resp} does not answer {flow.id}.",
-        )
-    if not is_served(flow.services, packet):
-        from zoneguard.policy.services import format_service
-
-        declared = ", ".join(format_service(service) for service in flow.services)
-        yield Text(
-            ja=f"不一致（services）: {flow.id} が許可するのは {declared} だけです。",
-            en=f"Does not fit (services): {flow.id} allows only {declared}.",
-        )

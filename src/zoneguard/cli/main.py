@@ -49,8 +49,8 @@ COMMANDS: dict[str, Text] = {
         en="Compare exports of a device before and after a change.",
     ),
     "explain": Text(
-        ja="通信が方針で許可されているか、機器を通るかを説明します。",
-        en="Explain whether the policy allows a packet, and devices let it pass.",
+        ja="通信が方針で許可されているか、機器を通るか、指摘がなぜそう判定されたかを説明します。",
+        en="Explain whether the policy allows a packet, and devices let it pass; or why a finding was judged so.",
     ),
     "flows": Text(ja="フロー表そのものを出力します。", en="Print the flow table itself."),
     "policy": Text(
@@ -58,8 +58,8 @@ COMMANDS: dict[str, Text] = {
         en="Lint, show or make a policy (zones.yaml).",
     ),
     "report": Text(
-        ja="保存した報告を、別の形や言語で出力し直します。",
-        en="Render a stored run again, in another form or language.",
+        ja="保存した報告を別の形や言語で出力し直し、証跡一式を確かめます。",
+        en="Render a stored run again, in another form or language; check an evidence bundle.",
     ),
     "rules": Text(ja="検査規則の一覧と説明です。", en="List and explain the rules."),
     "sensor": Text(

@@ -77,6 +77,19 @@ class Zoning:
         """Give the zone of one address as seen in a VLAN (0: untagged) by a sensor ("": not declared)."""
         return self.names[self._resolve(self.intervals.cell(number_of(address)), vlan, sensor)]
 
+    def segments_of(
+        self, address: Address, vlan: int = 0, sensor: str = ""
+    ) -> tuple[tuple[str, Segment], ...]:
+        """Give the segments that decide the zone of an address, each with its zone; more than one zone: unknown.
+
+        None decides for a link-scope address, or for one that no zone declares.
+        """
+        number = number_of(address)
+        if is_link_scope(number):
+            return ()
+        told = self._told(self.intervals.cell(number), vlan, sensor)
+        return tuple((self.names[claim.zone], claim.segment) for claim in told)
+
     def zones_at(
         self, cells: NDArray[np.int32], vlan: NDArray[np.uint16], sensor: NDArray[np.uint16]
     ) -> NDArray[np.int16]:
@@ -148,18 +161,18 @@ class Zoning:
         start = self.intervals.starts[cell]
         if is_link_scope(start):
             return self.link_scope
-        claims = [claim for claim in self._candidates[cell] if claim.segment.sensor in (None, sensor)]
-        if not claims:
+        told = self._told(cell, vlan, sensor)
+        if not told:
             return self.public if is_public(start) else self.unknown
-        longest = max(claim.length for claim in claims)
+        zones = {claim.zone for claim in told}
+        return zones.pop() if len(zones) == 1 else self.unknown
+
+    def _told(self, cell: int, vlan: int, sensor: str) -> list[_Claimant]:
+        """Give the claims that decide: of the longest prefix, those whose VLAN or sensor fits, or whose VRF."""
+        claims = [claim for claim in self._candidates[cell] if claim.segment.sensor in (None, sensor)]
+        longest = max((claim.length for claim in claims), default=0)
         claims = [claim for claim in claims if claim.length == longest]
-        for told in (self._told_by_key(claims, vlan), self._told_by_vrf(claims, vlan), claims):
-            zones = {claim.zone for claim in told}
-            if len(zones) == 1:
-                return zones.pop()
-            if zones:
-                return self.unknown
-        return self.unknown
+        return self._told_by_key(claims, vlan) or self._told_by_vrf(claims, vlan) or claims
 
     @staticmethod
     def _told_by_key(claims: list[_Claimant], vlan: int) -> list[_Claimant]:
