@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import tempfile
@@ -9,6 +10,7 @@ import time
 import warnings
 from pathlib import Path
 
+import pyshark
 import pytest
 from scapy.layers.dns import DNS, DNSQR
 from scapy.layers.inet import IP, TCP, UDP
@@ -159,11 +161,18 @@ def test_every_protocol_that_a_policy_declares_is_one_that_tshark_can_decode(cap
 
 @pytest.mark.skipif(REAL is None, reason="no tshark")
 def test_pyshark_as_a_second_reader_sees_the_same_protocols(capture):
-    pyshark = pytest.importorskip("pyshark")
+    loop = asyncio.new_event_loop()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of its event loop
-        with pyshark.FileCapture(str(capture), use_ek=True, decode_as={"tcp.port==8021": "ftp"}) as packets:
+        warnings.simplefilter("ignore")  # pyshark's use of asyncio
+        asyncio.set_event_loop(loop)
+        packets = pyshark.FileCapture(
+            str(capture), use_ek=True, decode_as={"tcp.port==8021": "ftp"}, eventloop=loop
+        )
+        try:
             theirs = [set(packet.frame_info.protocols.split(":")) for packet in packets]
+        finally:
+            packets.close()
+            loop.close()  # or it goes on being told of every child that any later test starts
     told = dissect(capture, owners=[0, 1], declared={8021: "ftp"}, tool=find_tshark(os.environ["PATH"]))
     assert [set(told.flows[number].protocols) for number in (0, 1)] == theirs
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from zoneguard.capture.gather import Gathered
     from zoneguard.capture.metering import Input
+    from zoneguard.capture.metering import InputRead as CaptureRead
     from zoneguard.findings.finding import Severity
     from zoneguard.net.flow import FlowTable
     from zoneguard.policy.model import Policy
