@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.policies import city
 from zoneguard.api.grading import NO_EXPORTS, NO_TRAFFIC, clause_grades, coverage_shortfall, rules_read
 from zoneguard.findings.finding import AppliedWaiver, Clause, Finding, Severity, Verdict
-from zoneguard.policy.model import Role
+from zoneguard.policy.model import FlowKind, Role
 from zoneguard.report.model import Grade
 from zoneguard.rules.base import Rule
 from zoneguard.text import Text
@@ -162,3 +162,14 @@ def test_a_shortfall_of_coverage_is_told_of_the_kind_of_evidence_it_is_about():
     assert coverage_shortfall(told, of_exports=False) == dropped.message
     assert coverage_shortfall(told, of_exports=True) == placed.message
     assert coverage_shortfall(told[:1], of_exports=False) is None
+
+
+def test_flows_that_were_not_opened_leave_the_rules_that_open_them_unverified():
+    rules = (replace(RULES[0], opens=True), *RULES[1:])
+    assert grades(rules=rules)["one"] is Grade.SATISFIED
+    assert grades(rules=rules, all_opened=False)["one"] is Grade.UNVERIFIABLE
+
+
+def test_a_rule_without_a_subject_in_the_policy_satisfies_nothing():
+    rules = (replace(RULES[0], kinds=(FlowKind.BREAKOUT,)), *RULES[1:])
+    assert grades(rules=rules)["one"] is Grade.UNVERIFIABLE

@@ -178,7 +178,7 @@ def test_an_evidence_capture_with_payload_or_of_other_length_is_named(folder, tm
 
 
 @pytest.mark.parametrize(
-    "octets", [b"", gzip.compress(bytes(9)), b"\n\r\r\n", b"\n\r\r\n" + bytes(range(256))]
+    "octets", [b"", gzip.compress(bytes(9), mtime=0), b"\n\r\r\n", b"\n\r\r\n" + bytes(range(256))]
 )
 def test_an_evidence_capture_that_is_none_is_named(octets, folder, capfd):
     sealed(folder, evidence_pcapng=octets)

@@ -20,6 +20,14 @@ NO_TRAFFIC = Text(
     ja="通信の記録（キャプチャ）が与えられていないため、検証していません。",
     en="No capture was given, so this was not asked.",
 )
+NOT_OPENED = Text(
+    ja="中を確かめるべきフローの一部を開いていないため、検証しきれていません（--look の数を増やしてください）。",
+    en="Some flows that were to be opened were not, so this was not verified in full; give --look a greater number.",
+)
+NO_SUBJECT = Text(
+    ja="方針に、この規則の対象となる許可が登録されていません。",
+    en="The policy declares no flow that this rule is about.",
+)
 NO_EXPORTS = Text(
     ja="機器の設定が与えられていないため、検証していません。",
     en="No export of a device was given, so this was not asked.",
@@ -36,10 +44,12 @@ def rules_read(
     exports: bool,
     traffic_short: Text | None,
     exports_short: Text | None,
+    all_opened: bool = True,
 ) -> tuple[RuleRead, ...]:
     """Tell of each rule what kept it from being verified; None of `…_short` means that evidence was whole.
 
-    `observed` are the zones of which there was traffic.
+    `observed` are the zones of which there was traffic; `all_opened` tells whether every flow that a rule
+    asked for was looked into.
     """
     unverified: dict[str, Text] = {}
     for finding in findings:
@@ -51,7 +61,9 @@ def rules_read(
             return NO_EXPORTS if rule.needs_exports and not exports else NO_TRAFFIC
         if rule.id in unverified:
             return unverified[rule.id]
-        unseen = _unseen(policy, rule.roles, observed) if traffic else None
+        if rule.opens and not all_opened:
+            return NOT_OPENED
+        unseen = _no_subject(policy, rule) or (_unseen(policy, rule.roles, observed) if traffic else None)
         if unseen is not None:
             return unseen
         if exports and exports_short and (rule.needs_exports or not rule.needs_traffic):
@@ -147,6 +159,12 @@ def _grade(counts: Counter[str], *, verified: bool) -> Grade:
     if counts[Verdict.UNVERIFIABLE] or not verified:
         return Grade.UNVERIFIABLE
     return Grade.SATISFIED
+
+
+def _no_subject(policy: Policy, rule: Rule) -> Text | None:
+    if not rule.kinds or any(flow.kind in rule.kinds for flow in policy.flows):
+        return None
+    return NO_SUBJECT
 
 
 def _unseen(policy: Policy, roles: Sequence[Role], observed: Container[str]) -> Text | None:

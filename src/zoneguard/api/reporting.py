@@ -73,6 +73,7 @@ def report_of(
         exports=bool(results),
         traffic_short=_traffic_short(findings, metered) if evidence.traffic else None,
         exports_short=_exports_short(findings, results),
+        all_opened=not evidence.left and not evidence.look_faults,
     )
     kinds = {"capture"} if metered.inputs else set()
     kinds |= {"export"} if results else set()

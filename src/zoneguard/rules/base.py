@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from zoneguard.findings.finding import Finding, Severity
-    from zoneguard.policy.model import Role
+    from zoneguard.policy.model import FlowKind, Role
     from zoneguard.rules.evidence import Evidence
     from zoneguard.text import Text
 
@@ -36,3 +36,7 @@ class Rule:
     needs_traffic: bool = True  # False: asked as well when exports were given and no capture
     needs_exports: bool = False  # True: without exports of devices it has nothing to look at
     roles: tuple[Role, ...] = ()  # of zones: without traffic of any zone of one of these it tells nothing
+    opens: bool = False  # True: what was to be opened and was not, it does not speak of
+    kinds: tuple[
+        FlowKind, ...
+    ] = ()  # of declared flows: without one of these in the policy it has no subject

@@ -197,4 +197,6 @@ RULE = Rule(
         en="Names of content networks, OCSP and CRL, and lists that have grown old.",
     ),
     check=check,
+    opens=True,
+    kinds=(FlowKind.BREAKOUT,),
 )

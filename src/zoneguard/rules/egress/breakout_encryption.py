@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from zoneguard.dissect.record import Spoken
 from zoneguard.findings.finding import Severity, Verdict
+from zoneguard.policy.model import FlowKind
 from zoneguard.rules.base import Rule
 from zoneguard.rules.choosing import Ask
 from zoneguard.rules.evidence import Decision
@@ -109,4 +110,6 @@ RULE = Rule(
         en="Fetching of revocation lists, connectivity checks over HTTP, declared media over UDP.",
     ),
     check=check,
+    opens=True,
+    kinds=(FlowKind.BREAKOUT,),
 )

@@ -130,4 +130,5 @@ RULE = Rule(
         en="Maintenance not yet declared, and mere visits to a product's web site.",
     ),
     check=check,
+    opens=True,
 )

@@ -232,4 +232,6 @@ RULE = Rule(
         en="RDP that begins with TLS, UDP side channels, captures that begin in mid-session.",
     ),
     check=check,
+    opens=True,
+    kinds=(FlowKind.SCREEN,),
 )

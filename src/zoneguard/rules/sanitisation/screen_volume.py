@@ -82,4 +82,5 @@ RULE = Rule(
         en="Sound, cameras and printing where they are allowed, long meetings.",
     ),
     check=check,
+    kinds=(FlowKind.SCREEN,),
 )

@@ -215,4 +215,6 @@ RULE = Rule(
         en="Internal mail, LGWAN mail, bounces, and gateways that pass on sanitised attachments.",
     ),
     check=check,
+    opens=True,
+    kinds=(FlowKind.MAIL,),
 )
