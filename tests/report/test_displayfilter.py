@@ -9,7 +9,7 @@ import pytest
 
 from zoneguard import api
 from zoneguard.findings.finding import PacketLocator, Severity
-from zoneguard.report.displayfilter import display_filter
+from zoneguard.report.displayfilter import flow_filter
 
 CAPTURES = Path(__file__).parents[2] / "captures"
 STORIES = (
@@ -28,7 +28,7 @@ def test_a_filter_finds_the_packets_that_a_finding_names(story):
     tried = 0
     for finding in report.findings:
         frames = {one.frame for one in finding.locators if isinstance(one, PacketLocator)}
-        told = display_filter(finding)
+        told = flow_filter(finding)
         if not frames or not told:
             continue
         tried += 1

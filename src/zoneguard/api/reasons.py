@@ -13,7 +13,7 @@ from zoneguard.api.holding import held_against, zone_sentences
 from zoneguard.errors import InputRefusedError, UsageError
 from zoneguard.findings.finding import LineLocator, PacketLocator, Verdict
 from zoneguard.policy.load import load_policy
-from zoneguard.report.displayfilter import display_filter
+from zoneguard.report.displayfilter import flow_filter
 from zoneguard.report.when import day, short, time_zone
 from zoneguard.report.words import BASELINE_STATES, SEVERITIES, STATES, VERDICTS
 from zoneguard.text import Text
@@ -280,7 +280,7 @@ def _again(report: Report, finding: Finding) -> Iterator[Text]:
             ja=f"{file}{known}: フレーム {listed}。Wireshark の表示フィルター: frame.number in {{{listed}}}",
             en=f"{file}{known}: frame{plural} {listed}; display filter of Wireshark: frame.number in {{{listed}}}",
         )
-    told = display_filter(finding)
+    told = flow_filter(finding)
     if told and frames:
         yield Text(ja=f"この通信の全体: {told}", en=f"All of this traffic: {told}")
 

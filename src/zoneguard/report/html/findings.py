@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, assert_never
 
 from zoneguard.findings.finding import LineLocator, PacketLocator, Verdict
-from zoneguard.report.html.wireshark import flow_filter, frame_filters
+from zoneguard.report.displayfilter import flow_filter, frame_filters
 from zoneguard.report.html.words import BASELINES
 from zoneguard.report.when import short, time_zone
 from zoneguard.report.words import SEVERITIES, STATES, VERDICTS

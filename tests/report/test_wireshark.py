@@ -9,7 +9,7 @@ import pytest
 
 from tests.report.sample import REVERSED
 from zoneguard.findings.finding import LineLocator, PacketLocator, Party
-from zoneguard.report.html.wireshark import flow_filter, frame_filters
+from zoneguard.report.displayfilter import flow_filter, frame_filters
 
 CAPTURES = Path(__file__).resolve().parents[3] / "captures"
 
