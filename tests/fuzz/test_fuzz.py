@@ -37,6 +37,6 @@ def test_the_interpreted_kernel_withstands_them_too() -> None:
 @pytest.mark.parametrize("missing", FAULTS)
 def test_the_fuzzer_finds_a_missing_comparison(missing: str) -> None:
     kernel = run.planted(*FAULTS[missing])
-    number, fault, capture = run.hunt(3000, 3, compiled=False, kernel=kernel)
+    number, fault, capture = run.hunt(10_000, 3, compiled=False, kernel=kernel)
     assert fault, f"{missing} is not checked any more, and {number} hostile captures did not show it"
     assert run.judge(capture, 0, compiled=False) == ""

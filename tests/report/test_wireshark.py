@@ -11,7 +11,7 @@ from tests.report.sample import REVERSED
 from zoneguard.findings.finding import LineLocator, PacketLocator, Party
 from zoneguard.report.displayfilter import flow_filter, frame_filters
 
-CAPTURES = Path(__file__).resolve().parents[3] / "captures"
+CAPTURES = Path(__file__).resolve().parents[2] / "captures"
 
 
 def frames_shown(capture, display_filter):
