@@ -12,7 +12,7 @@ import click
 
 from zoneguard.cli.bilingual import Options, command, option
 from zoneguard.cli.clock import time_of_run, total_size
-from zoneguard.cli.options import FORMAT, JOBS, OUTPUT, POLICY
+from zoneguard.cli.options import FORMAT, JOBS, OUTPUT, POLICY, files
 from zoneguard.cli.output import refuse_unwritable, write_octets
 from zoneguard.cli.progress import ProgressBar
 from zoneguard.errors import UsageError
@@ -36,7 +36,7 @@ FORMATS = tuple(FORMS)
         en="Judge evidence (captures, folders, - for standard input) by the policy, in one report.",
     ),
 )
-@click.argument("evidence", nargs=-1, required=True)
+@click.argument("evidence", nargs=-1, required=True, shell_complete=files)
 @POLICY
 @FORMAT
 @OUTPUT

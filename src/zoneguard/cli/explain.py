@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from zoneguard.cli.bilingual import Options, command, option
-from zoneguard.cli.options import POLICY
+from zoneguard.cli.options import POLICY, files
 from zoneguard.errors import ExitCode, UsageError
 from zoneguard.report.harmless import harmless
 from zoneguard.text import Text
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         en="Explain whether the policy allows a packet and why, and by which line each device given lets it pass.",
     ),
 )
-@click.argument("exports", nargs=-1)
+@click.argument("exports", nargs=-1, shell_complete=files)
 @option("--src", words=Text(ja="開始側のアドレス。", en="Address of who opens."))
 @option("--dst", words=Text(ja="応答側のアドレス。", en="Address of who answers."))
 @option(
