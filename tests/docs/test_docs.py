@@ -11,6 +11,7 @@ import pytest
 
 from zoneguard.errors import ExitCode
 from zoneguard.policy import document, yamltext
+from zoneguard.rules.catalogue import CATALOGUE
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -30,7 +31,24 @@ def script(name: str) -> Any:
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_the_rule_pages_are_what_the_catalogue_generates(lang: str) -> None:
     page = LANGUAGES[lang] / "rules.md"
-    assert page.read_text("utf-8") == script("generate").rules_page(lang), "run `make docs`"
+    generate = script("generate")
+    assert page.read_text("utf-8") == generate.rules_page(lang), "run `make docs`"
+    pages = {one.name: one.read_text("utf-8") for one in (LANGUAGES[lang] / "rules").iterdir()}
+    assert pages == generate.rule_pages(lang), "run `make docs`"
+    assert pages.keys() == {f"{rule.id}.md" for rule in CATALOGUE}
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_the_page_of_a_rule_says_from_what_it_judges(lang: str) -> None:
+    generate = script("generate")
+    pages = generate.rule_pages(lang)
+    for rule, words in (
+        ("ZG-A05", generate.FROM_TRAFFIC),
+        ("ZG-B01", generate.FROM_BOTH),
+        ("ZG-C06", generate.FROM_COMPARING),
+        ("ZG-H02", generate.FROM_EXPORTS),
+    ):
+        assert f"| {words.in_(lang)} |" in pages[f"{rule}.md"]
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)

@@ -121,12 +121,16 @@ class Command(click.Command):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options, the one for help last."""
+        with formatter.section(_HEADINGS["options"].in_(language(ctx))):
+            formatter.write_dl(self.option_rows(ctx))
+
+    def option_rows(self, ctx: click.Context) -> list[tuple[str, str]]:
+        """Give each option as it is written, and its help; the one for help comes last."""
         options = [param for param in self.get_params(ctx) if isinstance(param, click.Option)]
         rows = [record for param in options if (record := param.get_help_record(ctx))]
         if rows and rows[-1][0] == "--help":
             rows[-1] = ("--help", _HELP.in_(language(ctx)))
-        with formatter.section(_HEADINGS["options"].in_(language(ctx))):
-            formatter.write_dl(rows)
+        return rows
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Give the options that may follow, each with its help in the language of the run."""
