@@ -15,8 +15,9 @@ from zoneguard.errors import ExitCode
 from zoneguard.text import Text
 
 if TYPE_CHECKING:
-    import click
     from collections.abc import Iterator
+
+    import click
 
     from zoneguard.text import Lang
 

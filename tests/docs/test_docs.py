@@ -77,6 +77,12 @@ def test_every_page_exists_in_both_languages() -> None:
     assert sorted(path.name for path in (DOCS / "ja" / "firewall-formats").glob("*.md")) == formats
 
 
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_the_index_lists_every_page(lang: str) -> None:
+    listed = re.findall(r"\]\(([^)#]+)\)", (LANGUAGES[lang] / "README.md").read_text("utf-8"))
+    assert {page for page in PAGES if page != "README.md"} <= set(listed)
+
+
 def test_every_link_leads_somewhere() -> None:
     pages = [
         *ROOT.glob("*.md"),
