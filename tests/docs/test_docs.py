@@ -99,6 +99,23 @@ def test_every_link_leads_somewhere() -> None:
     assert broken == []
 
 
+def test_every_anchor_is_a_heading() -> None:
+    pages = [*ROOT.glob("*.md"), *DOCS.rglob("*.md")]
+    links = [
+        (page, page.parent / place if place else page, anchor)
+        for page in pages
+        for place, anchor in re.findall(r"\]\(([^)#\s:]*)#([^)]+)\)", page.read_text("utf-8"))
+    ]
+    assert links
+    assert [(str(page), anchor) for page, target, anchor in links if anchor not in anchors(target)] == []
+
+
+def anchors(page: Path) -> set[str]:
+    """Give the anchors that GitHub makes of the headings of a page."""
+    heads = re.findall(r"^#+ (.*)$", page.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
+
+
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_every_key_of_zones_yaml_is_described(lang: str) -> None:
     page = (LANGUAGES[lang] / "zones-yaml.md").read_text("utf-8")
