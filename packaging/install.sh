@@ -17,6 +17,4 @@ if ! "$to/bin/pip" install --quiet --no-index --find-links wheels --require-hash
     exit 5
 fi
 "$to/bin/pip" install --quiet --no-index --no-deps wheels/zoneguard-*.whl
-mkdir -p "$to/share"
-cp -R docs/man "$to/share"
 "$to/bin/zoneguard" --version
