@@ -74,26 +74,25 @@ def test_bash_completes_every_command():
 @pytest.mark.parametrize(
     ("words", "wanted"),
     [
-        (["ch"], {"check"}),
-        (["check", "--fail-on", "me"], {"medium"}),
-        (["check", "--po"], {"--policy"}),
-        (["--lang", ""], {"ja", "en"}),
-        (["--lang", "ja", "rep"], {"report"}),
-        (["policy", "in"], {"init"}),
-        (["policy", "init", "--model", "four"], {"four-zone"}),
-        (["check", "--format", "sa"], {"sarif"}),
-        (["rules", "explain", "ZG-A05"], {"ZG-A05"}),
-        (["rules", "explain", "reverse"], {"reverse-initiation"}),
-        (["completion", ""], set(SHELLS)),
-        (["check", "cap"], {"<default>"}),
-        (["check", "--policy", "z"], {"<default>"}),
-        (["policy", "init", "--from-capture", "c"], {"<default>"}),
-        (["nope", "che"], {"check"}),
+        ("ch", "check"),
+        ("check --fail-on me", "medium"),
+        ("check --po", "--policy"),
+        ("--lang ", "ja en"),
+        ("--lang ja rep", "report"),
+        ("policy in", "init"),
+        ("policy init --model four", "four-zone"),
+        ("check --format sa", "sarif"),
+        ("rules explain ZG-A05", "ZG-A05"),
+        ("rules explain reverse", "reverse-initiation"),
+        ("completion ", " ".join(SHELLS)),
+        ("check cap", "<default>"),
+        ("check --policy z", "<default>"),
+        ("policy init --from-capture c", "<default>"),
+        ("nope che", "check"),
     ],
-    ids=" ".join,
 )
 def test_bash_completes_what_may_follow(words, wanted):
-    assert offered("zoneguard", *words) == wanted
+    assert offered("zoneguard", *words.split(" ")) == set(wanted.split())
 
 
 @pytest.mark.parametrize(
