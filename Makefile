@@ -91,6 +91,11 @@ store-programs:
 browser-programs:
 	$(call packages,{ command -v chromium || command -v google-chrome; } && fc-list :lang=ja | grep -q .,chromium fontconfig fonts-noto-cjk)
 
+# The manual pages are linted by what shows them, completion is tried in the shells that it is for.
+.PHONY: docs-programs
+docs-programs:
+	$(call packages,command -v man && command -v zsh && command -v fish,man-db groff-base zsh fish)
+
 .PHONY: demo-programs
 demo-programs:
 	$(call packages,command -v ip,iproute2)
@@ -137,7 +142,7 @@ bundle:  ## Gather bundle/, to install on a machine without a network: make bund
 # --- checks --------------------------------------------------------------------------------------------
 
 .PHONY: check
-check: setup aerleon test-programs store-programs unit-programs browser-programs  ## Lint, types, layers and tests: what .ci/run runs
+check: setup aerleon test-programs store-programs unit-programs browser-programs docs-programs  ## Lint, types, layers and tests: what .ci/run runs
 	@[ "$$(id -u)" != 0 ] || $(MAKE) oracle-programs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -177,8 +182,9 @@ bench-live: setup oracle-programs test-programs  ## As root: live capture beside
 # --- upkeep --------------------------------------------------------------------------------------------
 
 .PHONY: docs
-docs: setup  ## Generate the pages that are made from the code (rules)
+docs: setup  ## Generate the pages that are made from the code (rules, formats, manual pages)
 	$(BIN)/python docs/generate.py
+	$(BIN)/python docs/man_pages.py
 
 .PHONY: quickstart
 quickstart: setup  ## Put the real output of the first commands into both quickstarts

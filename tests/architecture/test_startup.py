@@ -31,9 +31,14 @@ def imported_by(*arguments: str, codes: tuple[int, ...]) -> set[str]:
     return {line.rpartition("|")[2].strip().partition(".")[0] for line in lines if line not in said}
 
 
-@pytest.mark.parametrize("arguments", [("--help",), ("check", "--help"), ("--version",)])
+@pytest.mark.parametrize(
+    "arguments", [("--help",), ("check", "--help"), ("--version",), ("completion", "bash")]
+)
 def test_help_imports_no_heavy_library(arguments: tuple[str, ...]) -> None:
-    heavy = {"networkx", "numba", "numpy", "pyarrow", "pydantic", "rich", "scapy", "yaml"}
+    heavy = {
+        *("cryptography", "jinja2", "networkx", "numba", "numpy", "pyarrow", "pydantic", "rich", "scapy"),
+        *("weasyprint", "yaml"),
+    }
     assert imported_by(*arguments, codes=(0,)) & heavy == set()
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from zoneguard.errors import ExitCode
 from zoneguard.policy import document, yamltext
+from zoneguard.rules.catalogue import CATALOGUE
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -30,7 +31,24 @@ def script(name: str) -> Any:
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_the_rule_pages_are_what_the_catalogue_generates(lang: str) -> None:
     page = LANGUAGES[lang] / "rules.md"
-    assert page.read_text("utf-8") == script("generate").rules_page(lang), "run `make docs`"
+    generate = script("generate")
+    assert page.read_text("utf-8") == generate.rules_page(lang), "run `make docs`"
+    pages = {one.name: one.read_text("utf-8") for one in (LANGUAGES[lang] / "rules").iterdir()}
+    assert pages == generate.rule_pages(lang), "run `make docs`"
+    assert pages.keys() == {f"{rule.id}.md" for rule in CATALOGUE}
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_the_page_of_a_rule_says_from_what_it_judges(lang: str) -> None:
+    generate = script("generate")
+    pages = generate.rule_pages(lang)
+    for rule, words in (
+        ("ZG-A05", generate.FROM_TRAFFIC),
+        ("ZG-B01", generate.FROM_BOTH),
+        ("ZG-C06", generate.FROM_COMPARING),
+        ("ZG-H02", generate.FROM_EXPORTS),
+    ):
+        assert f"| {words.in_(lang)} |" in pages[f"{rule}.md"]
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
@@ -59,6 +77,12 @@ def test_every_page_exists_in_both_languages() -> None:
     assert sorted(path.name for path in (DOCS / "ja" / "firewall-formats").glob("*.md")) == formats
 
 
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_the_index_lists_every_page(lang: str) -> None:
+    listed = re.findall(r"\]\(([^)#]+)\)", (LANGUAGES[lang] / "README.md").read_text("utf-8"))
+    assert {page for page in PAGES if page != "README.md"} <= set(listed)
+
+
 def test_every_link_leads_somewhere() -> None:
     pages = [
         *ROOT.glob("*.md"),
@@ -73,6 +97,23 @@ def test_every_link_leads_somewhere() -> None:
         if not target.startswith(("http:", "https:", "mailto:")) and not (page.parent / target).exists()
     ]
     assert broken == []
+
+
+def test_every_anchor_is_a_heading() -> None:
+    pages = [*ROOT.glob("*.md"), *DOCS.rglob("*.md")]
+    links = [
+        (page, page.parent / place if place else page, anchor)
+        for page in pages
+        for place, anchor in re.findall(r"\]\(([^)#\s:]*)#([^)]+)\)", page.read_text("utf-8"))
+    ]
+    assert links
+    assert [(str(page), anchor) for page, target, anchor in links if anchor not in anchors(target)] == []
+
+
+def anchors(page: Path) -> set[str]:
+    """Give the anchors that GitHub makes of the headings of a page."""
+    heads = re.findall(r"^#+ (.*)$", page.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)

@@ -15,6 +15,8 @@ from zoneguard.text import Lang, Text
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from click.shell_completion import CompletionItem
+
 _HEADINGS = {
     "usage": Text(ja="使い方: ", en="Usage: "),
     "options": Text(ja="オプション", en="Options"),
@@ -119,12 +121,26 @@ class Command(click.Command):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options, the one for help last."""
+        with formatter.section(_HEADINGS["options"].in_(language(ctx))):
+            formatter.write_dl(self.option_rows(ctx))
+
+    def option_rows(self, ctx: click.Context) -> list[tuple[str, str]]:
+        """Give each option as it is written, and its help; the one for help comes last."""
         options = [param for param in self.get_params(ctx) if isinstance(param, click.Option)]
         rows = [record for param in options if (record := param.get_help_record(ctx))]
         if rows and rows[-1][0] == "--help":
             rows[-1] = ("--help", _HELP.in_(language(ctx)))
-        with formatter.section(_HEADINGS["options"].in_(language(ctx))):
-            formatter.write_dl(rows)
+        return rows
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Give the options that may follow, each with its help in the language of the run."""
+        words = {
+            name: param.words for param in self.params if isinstance(param, Option) for name in param.opts
+        } | {"--help": _HELP}
+        items = click.Command.shell_complete(self, ctx, incomplete)
+        for item in items:
+            item.help = words[item.value].in_(language(ctx))
+        return items
 
 
 class Group(Command, click.Group):
@@ -137,6 +153,17 @@ class Group(Command, click.Group):
         Command.format_options(self, ctx, formatter)
         with formatter.section(_HEADINGS["commands"].in_(language(ctx))):
             formatter.write_dl([(name, words.in_(language(ctx))) for name, words in self.captions(ctx)])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Give the commands that may follow without importing them, then the options."""
+        from click.shell_completion import CompletionItem
+
+        commands = [
+            CompletionItem(name, help=words.in_(language(ctx)))
+            for name, words in self.captions(ctx)
+            if name.startswith(incomplete)
+        ]
+        return [*commands, *Command.shell_complete(self, ctx, incomplete)]
 
     def captions(self, ctx: click.Context) -> list[tuple[str, Text]]:
         """Give the names of the commands and what each does."""

@@ -13,7 +13,7 @@ import click
 from zoneguard.cli.bilingual import Options, command, option
 from zoneguard.cli.bundling import BUNDLE, PSEUDONYMISE, refuse_bad_bundle, write_bundle
 from zoneguard.cli.clock import time_of_run, total_size
-from zoneguard.cli.options import FORMAT, JOBS, OUTPUT, POLICY
+from zoneguard.cli.options import FORMAT, JOBS, OUTPUT, POLICY, files
 from zoneguard.cli.output import refuse_unwritable, write_octets
 from zoneguard.cli.progress import ProgressBar
 from zoneguard.errors import UsageError
@@ -37,7 +37,7 @@ FORMATS = tuple(FORMS)
         en="Judge evidence (captures, folders, - for standard input) by the policy, in one report.",
     ),
 )
-@click.argument("evidence", nargs=-1, required=True)
+@click.argument("evidence", nargs=-1, required=True, shell_complete=files)
 @POLICY
 @FORMAT
 @OUTPUT

@@ -10,7 +10,7 @@ import click
 from zoneguard.cli.bilingual import Options, command, option
 from zoneguard.cli.check import report_targets, write_report
 from zoneguard.cli.clock import time_of_run
-from zoneguard.cli.options import OUTPUT, POLICY, format_option
+from zoneguard.cli.options import OUTPUT, POLICY, files, format_option
 from zoneguard.cli.output import refuse_unwritable, text_output
 from zoneguard.text import Text
 
@@ -36,8 +36,8 @@ FORMATS = (*_OWN, "csv", "github", "gitlab", "junit", "sarif")
         "it breaks the policy.",
     ),
 )
-@click.argument("before")
-@click.argument("after")
+@click.argument("before", shell_complete=files)
+@click.argument("after", shell_complete=files)
 @option(
     "--all",
     "every",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from zoneguard.cli.bilingual import Options, command, option
-from zoneguard.cli.options import POLICY
+from zoneguard.cli.options import POLICY, files
 from zoneguard.errors import ExitCode, UsageError
 from zoneguard.report.harmless import harmless
 from zoneguard.text import Text
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
         " --report: why a finding of a stored run was judged so, step by step.",
     ),
 )
-@click.argument("exports", nargs=-1, metavar="[EXPORT...|FINGERPRINT]")
+@click.argument("exports", nargs=-1, metavar="[EXPORT...|FINGERPRINT]", shell_complete=files)
 @option(
     "--report",
     "run",

@@ -9,7 +9,7 @@ import click
 
 from zoneguard.cli.bilingual import Options, command, option
 from zoneguard.cli.clock import total_size
-from zoneguard.cli.options import JOBS, OUTPUT
+from zoneguard.cli.options import JOBS, OUTPUT, files
 from zoneguard.cli.output import text_output, whole_file
 from zoneguard.cli.progress import ProgressBar
 from zoneguard.errors import UsageError
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @command(
     "flows", Text(ja="キャプチャのフロー表そのものを出力します。", en="Print the flow table of captures.")
 )
-@click.argument("captures", nargs=-1, required=True)
+@click.argument("captures", nargs=-1, required=True, shell_complete=files)
 @option(
     "--policy",
     "policy_path",

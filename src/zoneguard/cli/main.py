@@ -44,6 +44,10 @@ COMMANDS: dict[str, Text] = {
         ja="証拠（キャプチャ、機器の設定）を方針に照らして判定します。",
         en="Judge evidence (captures, exports of devices) by the policy.",
     ),
+    "completion": Text(
+        ja="シェルの補完スクリプトを出力します（bash、fish、zsh）。",
+        en="Print the completion script of a shell (bash, fish, zsh).",
+    ),
     "diff": Text(
         ja="機器の設定の変更前と変更後を比べます。",
         en="Compare exports of a device before and after a change.",
@@ -90,7 +94,7 @@ class _Root(Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args[0] not in COMMANDS:
+        if args[0] not in COMMANDS and not ctx.resilient_parsing:
             raise UsageError(_no_command(args[0]))
         return super().resolve_command(ctx, args)
 
@@ -99,6 +103,8 @@ class _Root(Group):
         ctx.obj = Options(lang=locale_language(os.environ))
         if given is not None:
             if given not in ("ja", "en"):
+                if ctx.resilient_parsing:  # a shell completes what is not whole yet
+                    return super().parse_args(ctx, args)
                 raise UsageError(_no_language(given))
             ctx.obj = Options(lang="ja" if given == "ja" else "en")
         return super().parse_args(ctx, rest)

@@ -14,6 +14,16 @@ from zoneguard.text import Text
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from click.shell_completion import CompletionItem
+
+
+def files(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001 - click's signature
+    """Have the shell complete files and folders."""
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(incomplete, type="file")]
+
+
 JOBS = option(
     "--jobs",
     type=click.IntRange(min=1),
@@ -32,6 +42,9 @@ def format_option(forms: Iterable[str]) -> Callable[[Any], Any]:
         "formats",
         multiple=True,
         metavar="FORMAT[=FILE]",
+        shell_complete=lambda _ctx, _param, incomplete: [
+            name for name in names if name.startswith(incomplete)
+        ],
         words=Text(
             ja=f"{'、'.join(names)} のいずれか（既定は text）。FORMAT=FILE の形で繰り返すと、それぞれのファイルにも書きます。",
             en=f"One of {', '.join(names)} (default: text); repeated as FORMAT=FILE, writes each to its file as well.",

@@ -11,7 +11,7 @@ import click
 
 from zoneguard.cli.bilingual import group, option
 from zoneguard.cli.clock import total_size
-from zoneguard.cli.options import JOBS
+from zoneguard.cli.options import JOBS, files
 from zoneguard.cli.output import new_file
 from zoneguard.cli.progress import ProgressBar
 from zoneguard.errors import ExitCode, InputRefusedError, UsageError
@@ -144,6 +144,7 @@ def graph(ctx: click.Context, file: Path | None, form: str) -> None:
     "exports",
     multiple=True,
     metavar="FILE",
+    shell_complete=files,
     words=Text(
         ja="ファイアウォールやルータの設定（繰り返し可、フォルダー可）。ゾーンと devices の案になります。",
         en="Export of a firewall or router, or a folder of them (repeatable): gives zones and devices.",
@@ -154,6 +155,7 @@ def graph(ctx: click.Context, file: Path | None, form: str) -> None:
     "captures",
     multiple=True,
     metavar="FILE",
+    shell_complete=files,
     words=Text(
         ja="キャプチャ（繰り返し可、フォルダー可）。VLAN を補い、観測した通信を提案します。",
         en="Capture, or a folder of them (repeatable): fills VLANs in and proposes observed flows.",
@@ -163,6 +165,7 @@ def graph(ctx: click.Context, file: Path | None, form: str) -> None:
     "--from-sheet",
     "sheet",
     metavar="FILE",
+    shell_complete=files,
     words=Text(
         ja="通信要件一覧（xlsx か CSV）。承認済みの通信になります。",
         en="List of required communication (xlsx or CSV): gives flows with their approvals.",

@@ -33,6 +33,14 @@ _CLAUSES = option(
 )
 
 
+def _known(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001 - click's signature
+    from zoneguard.rules.catalogue import CATALOGUE
+
+    return [
+        word for rule in CATALOGUE for word in (rule.id, rule.name) if word.startswith(incomplete or "ZG-")
+    ]
+
+
 @group(
     "rules",
     Text(ja="検査規則の一覧と説明です。", en="List and explain the rules."),
@@ -66,7 +74,7 @@ def listed(ctx: click.Context) -> None:
 
 
 @rules.command("explain", words=Text(ja="1つの規則を詳しく説明します。", en="Explain one rule in full."))
-@click.argument("rule_id", metavar="ID")
+@click.argument("rule_id", metavar="ID", shell_complete=_known)
 @_CLAUSES
 @click.pass_context
 def explain(ctx: click.Context, rule_id: str, clauses_path: Path | None) -> None:
