@@ -44,6 +44,11 @@ def touched(old: Permitter, new: Permitter) -> tuple[Product, ...] | None:
     return tuple(dict.fromkeys(found))
 
 
+def shared_entries(old: Filter, new: Filter) -> list[tuple[int, int]]:
+    """Pair lines that mean the same and stand in the same order on both sides, by their numbers."""
+    return list(zip(*map(sorted, _shared_of(old.lines, new.lines)), strict=True))
+
+
 def _reachable(permitter: Permitter, at: int, step: Filter, numbers: Iterable[int]) -> Iterator[Product]:
     """Yield what lines may decide, each held against the lines before it that stand on at least its interfaces."""
     alike: dict[tuple[frozenset[str] | None, frozenset[str] | None], list[int]] = {}
@@ -77,11 +82,17 @@ def _differing(
     old: Sequence[Line | Translation], new: Sequence[Line | Translation]
 ) -> tuple[list[int], list[int]]:
     """Give what is not in a run of entries that both hold in the same order; such a run, not the longest."""
-    old_shared, new_shared = _shared([_meaning(one) for one in old], [_meaning(one) for one in new])
+    old_shared, new_shared = _shared_of(old, new)
     return (
         [at for at in range(len(old)) if at not in old_shared],
         [at for at in range(len(new)) if at not in new_shared],
     )
+
+
+def _shared_of(
+    old: Sequence[Line | Translation], new: Sequence[Line | Translation]
+) -> tuple[set[int], set[int]]:
+    return _shared([_meaning(one) for one in old], [_meaning(one) for one in new])
 
 
 def _meaning(one: Line | Translation) -> Hashable:
@@ -113,6 +124,7 @@ def _shared(old: list[Hashable], new: list[Hashable]) -> tuple[set[int], set[int
                 begin <= at < len(old) - end
                 and begin <= beside < len(new) - end
                 and at not in old_shared
+                and beside not in new_shared
                 and old[at] == new[beside]
             ):
                 old_shared.add(at)

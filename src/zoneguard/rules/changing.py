@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from zoneguard.firewall.compare import touched
 from zoneguard.firewall.model import Action
 from zoneguard.firewall.trace import trace
+from zoneguard.firewall.unreachable import unreachable_after
 from zoneguard.net import rulelist
 from zoneguard.net.cover import merged
 from zoneguard.net.product import Product, count, example_of
@@ -17,10 +18,10 @@ from zoneguard.policy.regions import allowed_regions, zone_spans
 from zoneguard.rules.permitting import MOST_PASSAGES, Held, judged, shown, universe_of, widest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from zoneguard.firewall.model import Line, ParseResult, Ruleset
-    from zoneguard.firewall.permit import Passage
+    from zoneguard.firewall.permit import Decision, Passage
     from zoneguard.net.product import Probe
     from zoneguard.net.spans import Spans
     from zoneguard.policy.model import Policy
@@ -132,6 +133,8 @@ class Sides:
     ) -> None:
         universe = universe_of([old[1], new[1]], regions)
         self.old, self.new = (Held(policy, spans, regions, *one, universe=universe) for one in (old, new))
+        # Most lines stand on both sides: only what the edit bears on is asked anew.
+        self.new.unreachable = unreachable_after(old[1], self.old.covered, new[1])
         found = touched(self.old.permitter, self.new.permitter) if self.old.faces == self.new.faces else None
         self._touched = (
             None
@@ -168,7 +171,7 @@ class Sides:
             for one in _passing(having, pair, excluding=surely, among=among):
                 # What perhaps passed before and perhaps does now has not changed.
                 rest = [judged(one)] if one.sure else list(perhaps.unmatched(judged(one)))
-                lines = _lines_of(one)
+                lines = _lines_of(one.decisions)
                 if rest:
                     group = groups.setdefault((*map(id, lines), one.sure), Together(lines, one.sure, []))
                     group.products.extend(rest)
@@ -187,8 +190,12 @@ class Sides:
                 self.new.universe,
             )
             told: set[tuple[int, ...]] = set()
-            for one in _passing(self.new, pair, excluding=self.new.allowed):
-                lines = _lines_of(one)
+
+            def is_told(decisions: Iterable[Decision], told: set[tuple[int, ...]] = told) -> bool:
+                return tuple(map(id, _lines_of(decisions))) in told
+
+            for one in _passing(self.new, pair, excluding=self.new.allowed, enough=is_told):
+                lines = _lines_of(one.decisions)
                 key = tuple(map(id, lines))
                 rest = None if key in told else next(newly.unmatched(judged(one)), None)
                 if rest is not None:
@@ -208,9 +215,11 @@ def _passing(
     *,
     excluding: RuleList | None = None,
     among: Sequence[Product] | None = None,
+    enough: Callable[[tuple[Decision, ...]], bool] | None = None,
 ) -> Iterator[Passage]:
     for way in held.ways(*pair):
-        yield from islice(held.passing(pair, way, excluding=excluding, among=among), MOST_PASSAGES)
+        found = held.passing(pair, way, excluding=excluding, among=among, enough=enough)
+        yield from islice(found, MOST_PASSAGES)
 
 
 def _as_list(passages: Iterable[Passage], held: Held) -> RuleList:
@@ -219,8 +228,8 @@ def _as_list(passages: Iterable[Passage], held: Held) -> RuleList:
     return RuleList([rulelist.Line(action=Action.PERMIT, exact=(one,)) for one in products], held.universe)
 
 
-def _lines_of(passage: Passage) -> tuple[Line, ...]:
-    return tuple(decision.line for decision in passage.decisions if decision.line is not None)
+def _lines_of(decisions: Iterable[Decision]) -> tuple[Line, ...]:
+    return tuple(decision.line for decision in decisions if decision.line is not None)
 
 
 def _changed(
