@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from zoneguard.firewall.compare import shared_entries
 from zoneguard.firewall.matching import covers_names
 from zoneguard.firewall.model import Filter
 from zoneguard.firewall.permit import Permitter, entry_of, services_of
@@ -12,8 +11,9 @@ from zoneguard.net.rulelist import RuleList
 from zoneguard.net.universe import ServiceUniverse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from zoneguard.firewall.compare import Shared
     from zoneguard.firewall.model import Line, Ruleset
     from zoneguard.firewall.permit import Place
 
@@ -41,46 +41,50 @@ def unreachable_lines(ruleset: Ruleset) -> Mapping[Place, Covered]:
     }
 
 
-def unreachable_after(before: Ruleset, known: Mapping[Place, Covered], after: Ruleset) -> frozenset[Place]:
+def unreachable_after(
+    before: Ruleset, known: Mapping[Place, Covered], after: Ruleset, shared: Shared
+) -> frozenset[Place]:
     """Give the places of the unreachable lines of an edited ruleset from the `known` ones of the one before.
 
-    A line that both hold stays unreachable where both hold the lines that cover it, and stays reachable where
-    no line that is new shares a packet with it; only the others are asked anew.
+    A line that both hold (`shared`, of firewall.compare) stays unreachable where both hold the lines that cover
+    it, and stays reachable where no line that is new shares a packet with it; only the others are asked anew.
     """
     permitter = _permitter(after)
     found: set[Place] = set()
     for at, step in enumerate(after.steps):
         if isinstance(step, Filter):
-            old = before.steps[at] if at < len(before.steps) else None
-            stays, asked = (
-                _carried_over(at, old, step, known, permitter.universe)
-                if isinstance(old, Filter)
-                else ([], range(len(step.lines)))
-            )
+            old = before.steps[at] if at in shared else None
+            lines = old.lines if isinstance(old, Filter) else ()
+            covered = {number: one for (place, number), one in known.items() if place == at}
+            stays, asked = _carried_over(lines, covered, step, shared.get(at, ()), permitter.universe)
             found.update((at, number) for number in stays)
             found.update((at, number) for number, _ in _of_step(permitter, at, step, asked))
     return frozenset(found)
 
 
 def _carried_over(
-    at: int, old: Filter, step: Filter, known: Mapping[Place, Covered], universe: ServiceUniverse
+    old: Sequence[Line],
+    covered: Mapping[int, Covered],
+    step: Filter,
+    shared: Sequence[tuple[int, int]],
+    universe: ServiceUniverse,
 ) -> tuple[list[int], list[int]]:
     """Give the lines of a step that are as unreachable as they were, and those that must be asked anew."""
-    came_from = {behind: before for before, behind in shared_entries(old, step)}
+    came_from = {number: earlier for earlier, number in shared}
     kept = set(came_from.values())
     entries = [entry_of(line, universe) for line in step.lines]
     fresh = RuleList([one for number, one in enumerate(entries) if number not in came_from], universe)
     stays: list[int] = []
     asked: list[int] = []
     for number, (line, entry) in enumerate(zip(step.lines, entries, strict=True)):
-        before = came_from.get(number)
-        if before is None or old.lines[before].implicit is not line.implicit:
+        earlier = came_from.get(number)
+        if earlier is None or old[earlier].implicit is not line.implicit:
             asked.append(number)
             continue
-        covered = known.get((at, before))
-        if covered is not None and kept.issuperset(covered.numbers):
+        found = covered.get(earlier)
+        if found is not None and kept.issuperset(found.numbers):
             stays.append(number)
-        elif covered is not None or any(map(fresh.matches_any_of, (*entry.exact, *entry.unsure))):
+        elif found is not None or any(map(fresh.matches_any_of, (*entry.exact, *entry.unsure))):
             asked.append(number)
     return stays, asked
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from zoneguard.firewall.compare import touched
+from zoneguard.firewall.compare import shared_lines, touched
 from zoneguard.firewall.model import Action
 from zoneguard.firewall.trace import trace
 from zoneguard.firewall.unreachable import unreachable_after
@@ -134,8 +134,13 @@ class Sides:
         universe = universe_of([old[1], new[1]], regions)
         self.old, self.new = (Held(policy, spans, regions, *one, universe=universe) for one in (old, new))
         # Most lines stand on both sides: only what the edit bears on is asked anew.
-        self.new.unreachable = unreachable_after(old[1], self.old.covered, new[1])
-        found = touched(self.old.permitter, self.new.permitter) if self.old.faces == self.new.faces else None
+        shared = shared_lines(old[1], new[1])
+        self.new.unreachable = unreachable_after(old[1], self.old.covered, new[1], shared)
+        found = (
+            touched(self.old.permitter, self.new.permitter, shared)
+            if self.old.faces == self.new.faces
+            else None
+        )
         self._touched = (
             None
             if found is None
