@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from zoneguard.firewall.matching import covers_names
-from zoneguard.firewall.model import Filter, Line
+from zoneguard.firewall.model import Action, Filter, Line
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
@@ -30,8 +30,19 @@ def shared_lines(old: Ruleset, new: Ruleset) -> Shared:
     }
 
 
-def touched(old: Permitter, new: Permitter, shared: Shared) -> tuple[Product, ...] | None:
-    """Give products, as packets come in, that hold every packet which the two can treat differently.
+class Touched(NamedTuple):
+    """Products that hold every packet which an edit can let pass that did not, or keep out that passed.
+
+    Only a line that permits and is new, or one that denied and is gone, lets more pass; of two shared deciders
+    the later would have decided before, but for a line that is gone.
+    """
+
+    opened: tuple[Product, ...]
+    closed: tuple[Product, ...]
+
+
+def touched(old: Permitter, new: Permitter, shared: Shared) -> Touched | None:
+    """Give products, as packets come in, that hold every packet which the two can treat differently, by how they do.
 
     `shared` are the `shared_lines` of both.
 
@@ -42,7 +53,8 @@ def touched(old: Permitter, new: Permitter, shared: Shared) -> tuple[Product, ..
     """
     if len(old.ruleset.steps) != len(new.ruleset.steps) or old.ruleset.forwards != new.ruleset.forwards:
         return None
-    found: list[Product] = []
+    opened: list[Product] = []
+    closed: list[Product] = []
     translated = False
     for at, (before, behind) in enumerate(zip(old.ruleset.steps, new.ruleset.steps, strict=True)):
         if _shape(before) != _shape(behind):
@@ -56,9 +68,12 @@ def touched(old: Permitter, new: Permitter, shared: Shared) -> tuple[Product, ..
         added = _without(len(behind.lines), (one for _, one in shared[at]))
         if (removed or added) and translated:
             return None
-        for permitter, step, numbers in ((old, before, removed), (new, behind, added)):
-            found += _reachable(permitter, at, step, numbers)
-    return tuple(dict.fromkeys(found))
+        for permitter, step, numbers, gone in ((old, before, removed, True), (new, behind, added, False)):
+            permits = [number for number in numbers if step.lines[number].action is Action.PERMIT]
+            denies = [number for number in numbers if step.lines[number].action is Action.DENY]
+            opened += _reachable(permitter, at, step, denies if gone else permits)
+            closed += _reachable(permitter, at, step, permits if gone else denies)
+    return Touched(tuple(dict.fromkeys(opened)), tuple(dict.fromkeys(closed)))
 
 
 def _reachable(permitter: Permitter, at: int, step: Filter, numbers: Iterable[int]) -> Iterator[Product]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from zoneguard.firewall.permit import Decision, Passage
     from zoneguard.net.product import Probe
     from zoneguard.net.spans import Spans
+    from zoneguard.net.universe import ServiceUniverse
     from zoneguard.policy.model import Policy
     from zoneguard.policy.regions import Region
     from zoneguard.rules.permitting import Shown
@@ -141,11 +142,8 @@ class Sides:
             if self.old.faces == self.new.faces
             else None
         )
-        self._touched = (
-            None
-            if found is None
-            else RuleList([rulelist.Line(action=Action.PERMIT, exact=(one,)) for one in found], universe)
-        )
+        self._opened = None if found is None else _permitting(found.opened, universe)
+        self._closed = None if found is None else _permitting(found.closed, universe)
         self._newly: dict[tuple[str, str], list[Product]] = {}
 
     def changes(self) -> Iterator[Changed]:
@@ -158,15 +156,21 @@ class Sides:
 
     def newly_permitted(self) -> Iterator[tuple[tuple[str, str], Together]]:
         """Yield what passes now and did not before."""
-        return self._one_way(self.old, self.new)
+        return self._one_way(self.old, self.new, self._opened)
 
     def newly_denied(self) -> Iterator[tuple[tuple[str, str], Together]]:
         """Yield what passed before and does not now."""
-        return self._one_way(self.new, self.old)
+        return self._one_way(self.new, self.old, self._closed)
 
-    def _one_way(self, without: Held, having: Held) -> Iterator[tuple[tuple[str, str], Together]]:
+    def _one_way(
+        self, without: Held, having: Held, touched: RuleList | None
+    ) -> Iterator[tuple[tuple[str, str], Together]]:
         for pair in having.pairs():
-            among = None if self._touched is None else self._touched_of(having.asked(*pair))
+            among = (
+                None
+                if touched is None
+                else [one.product for each in having.asked(*pair) for one in touched.permitted_within(each)]
+            )
             if among == []:
                 continue
             before = list(_passing(without, pair, among=among))
@@ -181,11 +185,6 @@ class Sides:
                     group = groups.setdefault((*map(id, lines), one.sure), Together(lines, one.sure, []))
                     group.products.extend(rest)
             yield from ((pair, group) for group in groups.values())
-
-    def _touched_of(self, asked: Iterable[Product]) -> list[Product]:
-        if self._touched is None:
-            return []
-        return [one.product for each in asked for one in self._touched.permitted_within(each)]
 
     def kept(self) -> Iterator[Kept]:
         """Yield what passes beyond the policy and passed before; call it after `changes`."""
@@ -229,8 +228,11 @@ def _passing(
 
 def _as_list(passages: Iterable[Passage], held: Held) -> RuleList:
     """Make a list of what passes, by the source as it came in and the destination as it leaves."""
-    products = merged(map(judged, passages))
-    return RuleList([rulelist.Line(action=Action.PERMIT, exact=(one,)) for one in products], held.universe)
+    return _permitting(merged(map(judged, passages)), held.universe)
+
+
+def _permitting(products: Iterable[Product], universe: ServiceUniverse) -> RuleList:
+    return RuleList([rulelist.Line(action=Action.PERMIT, exact=(one,)) for one in products], universe)
 
 
 def _lines_of(decisions: Iterable[Decision]) -> tuple[Line, ...]:
