@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 
 from hypothesis import given, settings
@@ -9,9 +10,11 @@ from hypothesis import strategies as st
 
 from tests.firewall import rulesets
 from tests.rules.building import SCREEN, city
+from zoneguard.firewall.compare import shared_lines
 from zoneguard.firewall.model import Action, Filter, ParseResult, Ruleset
 from zoneguard.firewall.permit import Permitter, services_of
 from zoneguard.firewall.trace import trace
+from zoneguard.firewall.unreachable import unreachable_after, unreachable_lines
 from zoneguard.net.product import Probe, Product, holds
 from zoneguard.net.universe import ServiceUniverse
 from zoneguard.rules.permitting import Held
@@ -90,6 +93,28 @@ def test_lines_that_no_packet_reaches_may_be_left_out(*, seed, way):
             for made in (passages, others)
         )
         assert inside == beside
+
+
+@settings(max_examples=250, derandomize=True, deadline=None)
+@given(seed=st.integers(0, 2**32))
+def test_lines_that_no_packet_reaches_after_an_edit_are_those_found_anew(*, seed):
+    random = Random(seed)
+    longer = rulesets.random_ruleset(random, unknown=0.1)
+    before, after = (
+        replace(longer, steps=tuple(edited(step, random) for step in longer.steps)) for _ in range(2)
+    )
+    carried = unreachable_after(before, unreachable_lines(before), after, shared_lines(before, after))
+    assert carried == unreachable_lines(after).keys()
+
+
+def edited(step, random):
+    """Take some lines out, put some elsewhere, write some twice."""
+    lines = [line for line in step.lines if random.random() < 0.8]
+    for line in step.lines:
+        if random.random() < 0.3:
+            again = replace(line, implicit=random.random() < 0.3)
+            lines.insert(random.randint(0, len(lines)), again)
+    return replace(step, lines=tuple(lines))
 
 
 @settings(max_examples=100, derandomize=True, deadline=None)

@@ -9,7 +9,7 @@ import pytest
 from tests.privacy import canaries
 from zoneguard.firewall.export import Export
 from zoneguard.firewall.parse import format_of, parse
-from zoneguard.firewall.secrets import put_away
+from zoneguard.firewall.secrets import put_away, put_away_all
 from zoneguard.firewall.vendors import FORMATS
 
 EXPORTS = {path.stem: path for path in canaries.SECRETS.iterdir() if path.suffix != ".md"}
@@ -64,6 +64,14 @@ def test_an_export_full_of_secrets_is_told_by_its_content(format_):
 )
 def test_a_secret_goes_and_all_around_it_stays(line, shown):
     assert put_away(line)[0] == shown
+
+
+@pytest.mark.parametrize("path", EXPORTS.values(), ids=EXPORTS)
+def test_a_text_loses_the_secrets_that_its_lines_lose_one_by_one(path):
+    text = canaries.planted(path)
+    in_ascii = text.encode("ascii", "ignore").decode()
+    for whole in (text, in_ascii, in_ascii.upper()):
+        assert put_away_all(whole) == [put_away(line) for line in whole.splitlines()]
 
 
 @pytest.mark.parametrize(

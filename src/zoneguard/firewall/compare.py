@@ -3,21 +3,48 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from zoneguard.firewall.matching import covers_names
-from zoneguard.firewall.model import Filter, Line
+from zoneguard.firewall.model import Action, Filter, Line
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Iterator, Sequence
+    from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 
-    from zoneguard.firewall.model import Step, Translation
+    from zoneguard.firewall.model import Ruleset, Step, Translation
     from zoneguard.firewall.permit import Permitter
     from zoneguard.net.product import Product
 
 
-def touched(old: Permitter, new: Permitter) -> tuple[Product, ...] | None:
-    """Give products, as packets come in, that hold every packet which the two can treat differently.
+Shared: TypeAlias = (
+    "Mapping[int, Sequence[tuple[int, int]]]"  # of each step, lines by their numbers, ascending
+)
+
+
+def shared_lines(old: Ruleset, new: Ruleset) -> Shared:
+    """Pair lines that mean the same and stand in the same order in two rulesets, filter by filter."""
+    return {
+        at: _shared(before.lines, behind.lines)
+        for at, (before, behind) in enumerate(zip(old.steps, new.steps, strict=False))
+        if isinstance(before, Filter) and isinstance(behind, Filter)
+    }
+
+
+class Touched(NamedTuple):
+    """Products that hold every packet which an edit can let pass that did not, or keep out that passed.
+
+    Only a line that permits and is new, or one that denied and is gone, lets more pass; of two shared deciders
+    the later would have decided before, but for a line that is gone.
+    """
+
+    opened: tuple[Product, ...]
+    closed: tuple[Product, ...]
+
+
+def touched(old: Permitter, new: Permitter, shared: Shared) -> Touched | None:
+    """Give products, as packets come in, that hold every packet which the two can treat differently, by how they do.
+
+    `shared` are the `shared_lines` of both.
 
     Those are the packets that a differing line may decide on its side. What only shared lines can decide on both
     sides they decide alike, since they stand in the same order: of two deciders that differ, each would come
@@ -26,22 +53,27 @@ def touched(old: Permitter, new: Permitter) -> tuple[Product, ...] | None:
     """
     if len(old.ruleset.steps) != len(new.ruleset.steps) or old.ruleset.forwards != new.ruleset.forwards:
         return None
-    found: list[Product] = []
+    opened: list[Product] = []
+    closed: list[Product] = []
     translated = False
     for at, (before, behind) in enumerate(zip(old.ruleset.steps, new.ruleset.steps, strict=True)):
         if _shape(before) != _shape(behind):
             return None
-        removed, added = _differing(_entries(before), _entries(behind))
         if not isinstance(before, Filter) or not isinstance(behind, Filter):
-            if removed or added:
+            if list(map(_meaning, _entries(before))) != list(map(_meaning, _entries(behind))):
                 return None
             translated = True
             continue
+        removed = _without(len(before.lines), (one for one, _ in shared[at]))
+        added = _without(len(behind.lines), (one for _, one in shared[at]))
         if (removed or added) and translated:
             return None
-        for permitter, step, numbers in ((old, before, removed), (new, behind, added)):
-            found += _reachable(permitter, at, step, numbers)
-    return tuple(dict.fromkeys(found))
+        for permitter, step, numbers, gone in ((old, before, removed, True), (new, behind, added, False)):
+            permits = [number for number in numbers if step.lines[number].action is Action.PERMIT]
+            denies = [number for number in numbers if step.lines[number].action is Action.DENY]
+            opened += _reachable(permitter, at, step, denies if gone else permits)
+            closed += _reachable(permitter, at, step, permits if gone else denies)
+    return Touched(tuple(dict.fromkeys(opened)), tuple(dict.fromkeys(closed)))
 
 
 def _reachable(permitter: Permitter, at: int, step: Filter, numbers: Iterable[int]) -> Iterator[Product]:
@@ -73,15 +105,9 @@ def _entries(step: Step) -> Sequence[Line | Translation]:
     return step.lines if isinstance(step, Filter) else step.translations
 
 
-def _differing(
-    old: Sequence[Line | Translation], new: Sequence[Line | Translation]
-) -> tuple[list[int], list[int]]:
-    """Give what is not in a run of entries that both hold in the same order; such a run, not the longest."""
-    old_shared, new_shared = _shared([_meaning(one) for one in old], [_meaning(one) for one in new])
-    return (
-        [at for at in range(len(old)) if at not in old_shared],
-        [at for at in range(len(new)) if at not in new_shared],
-    )
+def _without(count: int, numbers: Iterable[int]) -> list[int]:
+    """Give the numbers below a count that are none of these."""
+    return sorted({*range(count)}.difference(numbers))
 
 
 def _meaning(one: Line | Translation) -> Hashable:
@@ -91,12 +117,13 @@ def _meaning(one: Line | Translation) -> Hashable:
     return (one.match, one.source, one.destination, one.enabled)
 
 
-def _shared(old: list[Hashable], new: list[Hashable]) -> tuple[set[int], set[int]]:
+def _shared(before: Sequence[Line], behind: Sequence[Line]) -> list[tuple[int, int]]:
     """Pair equal entries in ascending order on both sides.
 
     From both ends first; between, the longest ascending run of those that stand once on each side (patience
     sorting), widened to equal neighbours. n log n, where the longest common run would be quadratic.
     """
+    old, new = list(map(_meaning, before)), list(map(_meaning, behind))
     begin, end = 0, 0
     most = min(len(old), len(new))
     while begin < most and old[begin] == new[begin]:
@@ -113,13 +140,14 @@ def _shared(old: list[Hashable], new: list[Hashable]) -> tuple[set[int], set[int
                 begin <= at < len(old) - end
                 and begin <= beside < len(new) - end
                 and at not in old_shared
+                and beside not in new_shared
                 and old[at] == new[beside]
             ):
                 old_shared.add(at)
                 new_shared.add(beside)
                 at += step
                 beside += step
-    return old_shared, new_shared
+    return list(zip(sorted(old_shared), sorted(new_shared), strict=True))
 
 
 def _once(keys: list[Hashable], begin: int, end: int) -> dict[Hashable, int]:

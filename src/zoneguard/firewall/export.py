@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from zoneguard.firewall.model import Fault, LineState, Place
-from zoneguard.firewall.secrets import REDACTED, put_away
+from zoneguard.firewall.secrets import REDACTED, put_away_all
 
 if TYPE_CHECKING:
     from zoneguard.text import Text
@@ -31,12 +31,13 @@ class Export:
     @classmethod
     def of(cls, file: str, octets: bytes) -> Export:
         """Decode and redact; UTF-8 with or without mark, UTF-16 with mark, else cp932, EUC-JP or Latin-1."""
-        lines, redacted = [], 0
-        for line in decode(octets).splitlines():
-            shown, count = put_away(line)
-            lines.append(shown)
-            redacted += count
-        return cls(file=file, lines=lines, redacted=redacted, _states=[None] * len(lines))
+        found = put_away_all(decode(octets))
+        return cls(
+            file=file,
+            lines=[line for line, _ in found],
+            redacted=sum(count for _, count in found),
+            _states=[None] * len(found),
+        )
 
     def place(self, number: int) -> Place:
         """Give the place of a line, counted from 1."""

@@ -14,7 +14,7 @@ from zoneguard.net.translation import Side, back, moved_services, translate
 from zoneguard.net.translation import Translation as Moved
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from zoneguard.firewall.model import Interface, Line, Match, Ruleset, Translation
     from zoneguard.net.service import Service
@@ -100,13 +100,14 @@ class Permitter:
         *,
         towards: Spans | None = None,
         excluding: RuleList | None = None,
+        enough: Callable[[tuple[Decision, ...]], bool] | None = None,
     ) -> Iterator[Passage]:
         """Yield what passes of the packets that come in by `ingress` and leave by `egress`.
 
         `product` holds packets as they come in, `towards` the destinations as they leave that are asked for.
         `excluding` takes out what its lines match, held against the source as it came in and the destination
         as it leaves. What is surely permitted comes first, then what only may be; disjoint as they came in.
-        None for an interface is one of which nothing is known.
+        What passes by lines of which the caller has `enough` need not be told in full. None for an interface is one of which nothing is known.
         """
         if not self.ruleset.forwards:
             return
@@ -127,15 +128,35 @@ class Permitter:
             tuple[list[Passage], list[Passage]]
         ] = []  # by step: what surely comes to it, what only may pass
         for number, (at, step) in enumerate(steps):
-            passed = [
-                made for one in surely for made in self._past(one, at, step, path, None if number else early)
-            ]
-            perhaps.append((surely, [one for one in passed if not one.sure]))
-            surely = [one for one in passed if one.sure]
+            held, is_last = None if number else early, number == len(steps) - 1
+            passed = (
+                made
+                for one in surely
+                for made in self._past(one, at, step, path, held, enough=enough if is_last else None)
+            )
+            perhaps.append((surely, []))
+            surely = []
+            for one in passed:
+                if not one.sure:
+                    perhaps[-1][1].append(one)
+                elif is_last:
+                    yield from _without(_towards(one, towards), late)
+                else:
+                    surely.append(one)
         for passage in surely:
             yield from _without(_towards(passage, towards), late)
-        if not self._has_unknown:
-            return
+        if self._has_unknown:
+            for passage in self._perhaps_passing(steps, perhaps, path, early):
+                yield from _without(_towards(passage, towards), late)
+
+    def _perhaps_passing(
+        self,
+        steps: Sequence[tuple[int, Filter | Rewrite]],
+        perhaps: Sequence[tuple[list[Passage], list[Passage]]],
+        path: tuple[str | None, str | None],
+        early: RuleList | None,
+    ) -> list[Passage]:
+        """Give what only may pass all steps."""
         unsure: list[Passage] = []
         for number, ((at, step), (came, made)) in enumerate(zip(steps, perhaps, strict=True)):
             held = None if number else early
@@ -145,8 +166,7 @@ class Permitter:
                 *(more for one in unsure for more in self._past(one, at, step, path, held)),
                 *(more for one in unsure for more in self._perhaps_past(one, at, step, path, held)),
             ]
-        for passage in unsure:
-            yield from _without(_towards(passage, towards), late)
+        return unsure
 
     @cached_property
     def _has_unknown(self) -> bool:
@@ -168,13 +188,24 @@ class Permitter:
         step: Filter | Rewrite,
         path: tuple[str | None, str | None],
         excluding: RuleList | None,
+        *,
+        enough: Callable[[tuple[Decision, ...]], bool] | None = None,
     ) -> Iterator[Passage]:
         """Yield what a step surely lets pass, as sure as it came there."""
         if isinstance(step, Rewrite):
             yield from self._rewritten(passage, step, path)
             return
         rules, lines = self._list_of(at, step, path)
-        for one in rules.permitted_within(passage.left, excluding=excluding):
+        found = (
+            rules.permitted_within(passage.left, excluding=excluding)
+            if enough is None
+            else rules.permitted_within(
+                passage.left,
+                excluding=excluding,
+                enough=lambda line: enough((*passage.decisions, Decision(step, lines[line]))),
+            )
+        )
+        for one in found:
             decision = Decision(step, None if one.line is None else lines[one.line])
             yield _narrowed(passage, one.product, decision, sure=passage.sure)
 

@@ -16,10 +16,13 @@ _WORD = rf"(?:{_LONG}|(?<![A-Za-z0-9])(?:{_SHORT})(?![A-Za-z]))"
 # What may be typed, but for brackets and quotation; a quotation mark that is escaped within a word is of the word.
 _VALUE = r'(?P<secret>(?:\\[^"<>\s]|\\"(?=\w)|[!#-;=?-\[\]-~])+)'
 
-_HINT = re.compile(
-    r"(?i)pass|pw|psk|key|secret|token|credential|communit|auth|sig=|://|\$[\dabgsy]|phash|bearer|パス|ﾊﾟｽ|暗証|鍵|キー"
-    r"|コミュニティ"
+# A line that holds none of these, in small letters, holds no secret; of text in ASCII the latter cannot be part.
+_HINTS = (
+    *("pass", "pw", "psk", "key", "secret", "token", "credential", "communit", "auth", "sig=", "://", "$"),
+    *("phash", "bearer"),
 )
+_JAPANESE_HINTS = ("パス", "ﾊﾟｽ", "暗証", "鍵", "キー", "コミュニティ")
+_HINT = re.compile(rf"(?i){'|'.join(map(re.escape, (*_HINTS, *_JAPANESE_HINTS)))}")
 _PATTERNS = tuple(
     re.compile(pattern)
     for pattern in (
@@ -58,6 +61,19 @@ _STATED = re.compile(
     """
 )
 _CLOSING = re.compile(r"(?:\]\]>)?</[\w:.-]+>\S*$")
+
+
+def put_away_all(text: str) -> list[tuple[str, int]]:
+    """Give each line of a text as `put_away` does; in ASCII it is asked only for lines that hold a hint."""
+    lines = text.splitlines()
+    if not text.isascii():
+        return [put_away(line) for line in lines]
+    lowered = text.lower()
+    hints = [hint for hint in _HINTS if hint in lowered]
+    return [
+        put_away(line) if any(hint in small for hint in hints) else (line, 0)
+        for line, small in zip(lines, lowered.splitlines(), strict=True)
+    ]
 
 
 def put_away(line: str) -> tuple[str, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from zoneguard.net.spans import spans_from, subtract_spans
+from zoneguard.net.spans import spans_from
 from zoneguard.net.stretches import AddressField, ServiceField
 from zoneguard.net.universe import bits_of
 
@@ -173,7 +173,7 @@ class Remainder:
         )
 
     def _trim_destination(self, state: _State, takers: Entries) -> _State | None:
-        left = _less(state.product.destination, [self._products[at].destination for at in bits_of(takers)])
+        left = self._destination.less(state.product.destination, takers)
         if not left:
             return None
         meet, contain = self._destination.narrow(left, state.meet ^ takers, state.in_destination)
@@ -182,7 +182,7 @@ class Remainder:
         )
 
     def _trim_source(self, state: _State, takers: Entries) -> _State | None:
-        left = _less(state.product.source, [self._products[at].source for at in bits_of(takers)])
+        left = self._source.less(state.product.source, takers)
         if not left:
             return None
         meet, contain = self._source.narrow(left, state.meet ^ takers, state.in_source)
@@ -276,9 +276,3 @@ def _second(pair: tuple[object, int]) -> int:
 
 def _load(parts: Sequence[_State]) -> int:
     return sum(part.meet.bit_count() + 1 for part in parts)
-
-
-def _less(spans: Spans, taken: Sequence[Spans]) -> Spans:
-    if len(taken) == 1:
-        return subtract_spans(spans, taken[0])
-    return subtract_spans(spans, spans_from(span for one in taken for span in one))

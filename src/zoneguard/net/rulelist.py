@@ -11,7 +11,7 @@ from zoneguard.net.remainder import Remainder
 from zoneguard.net.universe import bits_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from zoneguard.net.stretches import Entries
     from zoneguard.net.universe import ServiceUniverse
@@ -66,6 +66,10 @@ class Unreachable(NamedTuple):
 
     line: int
     covered_by: tuple[int, ...]
+
+
+def _never(_: int) -> bool:
+    return False
 
 
 class RuleList:
@@ -131,14 +135,22 @@ class RuleList:
         return Match(line, tuple(at for at in unsure if at != line))
 
     def permitted_within(
-        self, product: Product, *, reading: Reading = Reading.MUST, excluding: RuleList | None = None
+        self,
+        product: Product,
+        *,
+        reading: Reading = Reading.MUST,
+        excluding: RuleList | None = None,
+        enough: Callable[[int], bool] = _never,
     ) -> Iterator[Decided]:
         """Yield disjoint products that make up what is permitted within a product, line by line.
 
         `excluding` takes all packets out that any of its lines match exactly (its actions do not count).
-        They go first: only what is left of a line is held against the lines before it.
+        They go first: only what is left of a line is held against the lines before it. Of a line of which
+        the caller has `enough`, nothing more is looked for.
         """
-        yield from self.decided_within(product, Action.PERMIT, reading=reading, excluding=excluding)
+        yield from self.decided_within(
+            product, Action.PERMIT, reading=reading, excluding=excluding, enough=enough
+        )
 
     def decided_within(
         self,
@@ -147,6 +159,7 @@ class RuleList:
         *,
         reading: Reading = Reading.MUST,
         excluding: RuleList | None = None,
+        enough: Callable[[int], bool] = _never,
     ) -> Iterator[Decided]:
         """Yield disjoint products of what is permitted, or denied, within a product, with the deciding line."""
         read = self.read(reading)
@@ -154,10 +167,17 @@ class RuleList:
             excluding = None
         takers = read & (self._permits if action is Action.PERMIT else ~self._permits)
         for entry in bits_of(takers & self._index.meeting(product)):
+            line = self._line_of[entry]
+            if enough(line):
+                continue
             here = intersect(self._products[entry], product)
-            for piece in _without(here, excluding):
-                for rest in self._index.rest_of(piece, read & ((1 << entry) - 1)):
-                    yield Decided(rest, self._line_of[entry])
+            earlier = read & ((1 << entry) - 1)
+            for rest in (
+                rest for piece in _without(here, excluding) for rest in self._index.rest_of(piece, earlier)
+            ):
+                yield Decided(rest, line)
+                if enough(line):
+                    break
         if self.default is action:
             for piece in _without(product, excluding):
                 for rest in self.decided_by_default(piece, reading=reading):
@@ -212,13 +232,13 @@ class RuleList:
                 for rest in self._index.rest_of(here, earlier & ((1 << other) - 1) | told):
                     yield Decided(rest, self._line_of[other])
 
-    def unreachable(self) -> Iterator[Unreachable]:
-        """Yield the lines that no packet reaches in any resolution, in order.
+    def unreachable(self, among: Iterable[int] | None = None) -> Iterator[Unreachable]:
+        """Yield the lines (`among` some; None: all) that no packet reaches in any resolution, in their order.
 
         Only what earlier lines match *surely* covers: a line that an unknown condition may leave something
         is reachable.
         """
-        for line in range(len(self.lines)):
+        for line in range(len(self.lines)) if among is None else among:
             earlier = self._exact & ((1 << self._first_entry[line]) - 1)
             used = 0
             for entry in self._entries(line):

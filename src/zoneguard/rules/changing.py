@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from zoneguard.firewall.compare import touched
+from zoneguard.firewall.compare import shared_lines, touched
 from zoneguard.firewall.model import Action
 from zoneguard.firewall.trace import trace
+from zoneguard.firewall.unreachable import unreachable_after
 from zoneguard.net import rulelist
 from zoneguard.net.cover import merged
 from zoneguard.net.product import Product, count, example_of
@@ -17,12 +18,13 @@ from zoneguard.policy.regions import allowed_regions, zone_spans
 from zoneguard.rules.permitting import MOST_PASSAGES, Held, judged, shown, universe_of, widest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from zoneguard.firewall.model import Line, ParseResult, Ruleset
-    from zoneguard.firewall.permit import Passage
+    from zoneguard.firewall.permit import Decision, Passage
     from zoneguard.net.product import Probe
     from zoneguard.net.spans import Spans
+    from zoneguard.net.universe import ServiceUniverse
     from zoneguard.policy.model import Policy
     from zoneguard.policy.regions import Region
     from zoneguard.rules.permitting import Shown
@@ -132,12 +134,16 @@ class Sides:
     ) -> None:
         universe = universe_of([old[1], new[1]], regions)
         self.old, self.new = (Held(policy, spans, regions, *one, universe=universe) for one in (old, new))
-        found = touched(self.old.permitter, self.new.permitter) if self.old.faces == self.new.faces else None
-        self._touched = (
-            None
-            if found is None
-            else RuleList([rulelist.Line(action=Action.PERMIT, exact=(one,)) for one in found], universe)
+        # Most lines stand on both sides: only what the edit bears on is asked anew.
+        shared = shared_lines(old[1], new[1])
+        self.new.unreachable = unreachable_after(old[1], self.old.covered, new[1], shared)
+        found = (
+            touched(self.old.permitter, self.new.permitter, shared)
+            if self.old.faces == self.new.faces
+            else None
         )
+        self._opened = None if found is None else _permitting(found.opened, universe)
+        self._closed = None if found is None else _permitting(found.closed, universe)
         self._newly: dict[tuple[str, str], list[Product]] = {}
 
     def changes(self) -> Iterator[Changed]:
@@ -150,15 +156,21 @@ class Sides:
 
     def newly_permitted(self) -> Iterator[tuple[tuple[str, str], Together]]:
         """Yield what passes now and did not before."""
-        return self._one_way(self.old, self.new)
+        return self._one_way(self.old, self.new, self._opened)
 
     def newly_denied(self) -> Iterator[tuple[tuple[str, str], Together]]:
         """Yield what passed before and does not now."""
-        return self._one_way(self.new, self.old)
+        return self._one_way(self.new, self.old, self._closed)
 
-    def _one_way(self, without: Held, having: Held) -> Iterator[tuple[tuple[str, str], Together]]:
+    def _one_way(
+        self, without: Held, having: Held, touched: RuleList | None
+    ) -> Iterator[tuple[tuple[str, str], Together]]:
         for pair in having.pairs():
-            among = None if self._touched is None else self._touched_of(having.asked(*pair))
+            among = (
+                None
+                if touched is None
+                else [one.product for each in having.asked(*pair) for one in touched.permitted_within(each)]
+            )
             if among == []:
                 continue
             before = list(_passing(without, pair, among=among))
@@ -168,16 +180,11 @@ class Sides:
             for one in _passing(having, pair, excluding=surely, among=among):
                 # What perhaps passed before and perhaps does now has not changed.
                 rest = [judged(one)] if one.sure else list(perhaps.unmatched(judged(one)))
-                lines = _lines_of(one)
+                lines = _lines_of(one.decisions)
                 if rest:
                     group = groups.setdefault((*map(id, lines), one.sure), Together(lines, one.sure, []))
                     group.products.extend(rest)
             yield from ((pair, group) for group in groups.values())
-
-    def _touched_of(self, asked: Iterable[Product]) -> list[Product]:
-        if self._touched is None:
-            return []
-        return [one.product for each in asked for one in self._touched.permitted_within(each)]
 
     def kept(self) -> Iterator[Kept]:
         """Yield what passes beyond the policy and passed before; call it after `changes`."""
@@ -187,8 +194,12 @@ class Sides:
                 self.new.universe,
             )
             told: set[tuple[int, ...]] = set()
-            for one in _passing(self.new, pair, excluding=self.new.allowed):
-                lines = _lines_of(one)
+
+            def is_told(decisions: Iterable[Decision], told: set[tuple[int, ...]] = told) -> bool:
+                return tuple(map(id, _lines_of(decisions))) in told
+
+            for one in _passing(self.new, pair, excluding=self.new.allowed, enough=is_told):
+                lines = _lines_of(one.decisions)
                 key = tuple(map(id, lines))
                 rest = None if key in told else next(newly.unmatched(judged(one)), None)
                 if rest is not None:
@@ -208,19 +219,24 @@ def _passing(
     *,
     excluding: RuleList | None = None,
     among: Sequence[Product] | None = None,
+    enough: Callable[[tuple[Decision, ...]], bool] | None = None,
 ) -> Iterator[Passage]:
     for way in held.ways(*pair):
-        yield from islice(held.passing(pair, way, excluding=excluding, among=among), MOST_PASSAGES)
+        found = held.passing(pair, way, excluding=excluding, among=among, enough=enough)
+        yield from islice(found, MOST_PASSAGES)
 
 
 def _as_list(passages: Iterable[Passage], held: Held) -> RuleList:
     """Make a list of what passes, by the source as it came in and the destination as it leaves."""
-    products = merged(map(judged, passages))
-    return RuleList([rulelist.Line(action=Action.PERMIT, exact=(one,)) for one in products], held.universe)
+    return _permitting(merged(map(judged, passages)), held.universe)
 
 
-def _lines_of(passage: Passage) -> tuple[Line, ...]:
-    return tuple(decision.line for decision in passage.decisions if decision.line is not None)
+def _permitting(products: Iterable[Product], universe: ServiceUniverse) -> RuleList:
+    return RuleList([rulelist.Line(action=Action.PERMIT, exact=(one,)) for one in products], universe)
+
+
+def _lines_of(decisions: Iterable[Decision]) -> tuple[Line, ...]:
+    return tuple(decision.line for decision in decisions if decision.line is not None)
 
 
 def _changed(

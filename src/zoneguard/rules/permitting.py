@@ -8,10 +8,10 @@ from ipaddress import ip_address
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from zoneguard.firewall.matching import covers_names
 from zoneguard.firewall.model import Action, Filter, Line
 from zoneguard.firewall.permit import Passage, Permitter, applies, meets, services_of
 from zoneguard.firewall.trace import trace
+from zoneguard.firewall.unreachable import unreachable_lines
 from zoneguard.net import rulelist
 from zoneguard.net.address import FAMILIES, number_of, spans_of
 from zoneguard.net.cover import merged
@@ -19,16 +19,18 @@ from zoneguard.net.product import Probe, Product, count, example_of, intersect
 from zoneguard.net.rulelist import RuleList
 from zoneguard.net.service import UNUSED_PORT, ConnectionState, Point, Service, intersect_services
 from zoneguard.net.spans import intersect_spans, spans_from, spans_meet
+from zoneguard.net.stretches import AddressField
 from zoneguard.net.universe import ServiceUniverse
 from zoneguard.policy.model import PUBLIC
 from zoneguard.policy.regions import allowed_regions, zone_spans
 from zoneguard.policy.verdict import root_zone
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from zoneguard.firewall.model import ParseResult, Ruleset
-    from zoneguard.firewall.permit import Place
+    from zoneguard.firewall.permit import Decision, Place
+    from zoneguard.firewall.unreachable import Covered
     from zoneguard.net.spans import Spans
     from zoneguard.net.universe import ServiceSet
     from zoneguard.policy.model import Device, Policy
@@ -106,14 +108,6 @@ class Beyond(NamedTuple):
     groups: tuple[Group, ...]
     opened: OpenWay | None
     complete: bool
-
-
-class Covered(NamedTuple):
-    """A line that no packet reaches, and the lines before it that take all of its packets."""
-
-    filter: str
-    line: Line
-    by: tuple[Line, ...]
 
 
 class PairLine(NamedTuple):
@@ -210,7 +204,7 @@ class Held:
     @cached_property
     def permitter(self) -> Permitter:
         """The ruleset, indexed as far as it was asked."""
-        return Permitter(self.ruleset, self.universe, unreachable=self.covered.keys())
+        return Permitter(self.ruleset, self.universe, unreachable=self.unreachable)
 
     def within(self, universe: ServiceUniverse) -> Held:
         """Give the same in a universe that others share; which lines are unreachable is not found out anew."""
@@ -367,13 +361,17 @@ class Held:
         *,
         excluding: RuleList | None,
         among: Iterable[Product] | None = None,
+        enough: Callable[[tuple[Decision, ...]], bool] | None = None,
     ) -> Iterator[Passage]:
         """Yield what passes from one zone to another over one pair of interfaces, less what is excluded.
 
-        `among`, disjoint, are the packets as they come in that are asked about; None: all of the pair.
+        `among`, disjoint, are the packets as they come in that are asked about; None: all of the pair. What passes
+        by lines of which the caller has `enough` need not be told in full.
         """
         for asked in self.asked(*pair) if among is None else among:
-            yield from self.permitter.passages(asked, *way, towards=self.spans[pair[1]], excluding=excluding)
+            yield from self.permitter.passages(
+                asked, *way, towards=self.spans[pair[1]], excluding=excluding, enough=enough
+            )
 
     def _judged(self) -> tuple[list[Crossing], list[OpenWay]]:
         """Judge each pair of zones in one walk: what lines let pass beyond the policy, and open ways."""
@@ -483,50 +481,42 @@ class Held:
             (orig, resp, tuple(map(self.permitter.known, self.ways(orig, resp))))
             for orig, resp in self.pairs()
         ]
+        zones = AddressField(list(self.spans.values()))
+        places = {zone: 1 << at for at, zone in enumerate(self.spans)}
         for step in self.ruleset.steps:
             if not isinstance(step, Filter):
                 continue
+            known: dict[
+                tuple[object, ...], tuple[tuple[str, str], ...]
+            ] = {}  # most lines meet the same zones
             for line in step.lines:
                 if line.action is not Action.PERMIT or not line.enabled or line.implicit:
                     continue
                 if not self.universe.set_of(*line.match.services):  # it lets replies back in
                     continue
-                sources = {zone for zone, own in self.spans.items() if spans_meet(own, line.match.source)}
-                targets = {
-                    zone for zone, own in self.spans.items() if spans_meet(own, line.match.destination)
-                }
-                met = tuple(
-                    (orig, resp)
-                    for orig, resp, ways in pairs
-                    if orig in sources
-                    and resp in targets
-                    and any(applies(step, *way) and meets(line.match, *way) for way in ways)
-                )
-                if met:
-                    yield PairLine(line, met)
+                sources, _ = zones.ask(line.match.source)
+                targets, _ = zones.ask(line.match.destination)
+                key = (sources, targets, line.match.ingress, line.match.egress)
+                if key not in known:
+                    known[key] = tuple(
+                        (orig, resp)
+                        for orig, resp, ways in pairs
+                        if sources & places[orig]
+                        and targets & places[resp]
+                        and any(applies(step, *way) and meets(line.match, *way) for way in ways)
+                    )
+                if known[key]:
+                    yield PairLine(line, known[key])
+
+    @cached_property
+    def unreachable(self) -> Collection[Place]:
+        """The places of lines that no packet reaches."""
+        return self.covered.keys()
 
     @cached_property
     def covered(self) -> Mapping[Place, Covered]:
-        """Unreachable lines by their place; only lines on at least the same interfaces cover one."""
-        # Of all packets, not only of those that open a connection.
-        permitter = Permitter(self.ruleset, ServiceUniverse(services_of([self.ruleset])))
-        found: dict[Place, Covered] = {}
-        for at, step in enumerate(self.ruleset.steps):
-            if not isinstance(step, Filter):
-                continue
-            for key in dict.fromkeys((line.match.ingress, line.match.egress) for line in step.lines):
-                chosen = tuple(
-                    number
-                    for number, line in enumerate(step.lines)
-                    if covers_names(line.match.ingress, key[0]) and covers_names(line.match.egress, key[1])
-                )
-                rules, lines = permitter.indexed(at, None if len(chosen) == len(step.lines) else chosen)
-                for one in rules.unreachable():
-                    line = lines[one.line]
-                    if line.enabled and not line.implicit and (line.match.ingress, line.match.egress) == key:
-                        by = tuple(lines[number] for number in one.covered_by)
-                        found[at, chosen[one.line]] = Covered(step.name, line, by)
-        return found
+        """Unreachable lines by their place."""
+        return unreachable_lines(self.ruleset)
 
     def _denied_flows(self) -> Iterator[str]:
         for region, flow in zip(self.regions, self.policy.flows, strict=True):

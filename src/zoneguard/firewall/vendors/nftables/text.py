@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 _TOKEN = re.compile(
     r'"[^"]*"|(?P<comment>#[^\n]*)|==|!=|<=|>=|<<|>>|[{};,()|&=!<>\n]|[^\s{};,()|&=!<>"#]+|"[^\n]*'
 )
+_PLAIN = re.compile(
+    r"==|!=|<=|>=|<<|>>|[{};,()|&=!<>\n]|[^\s{};,()|&=!<>]+"
+)  # of a line without quotation or comment
 # How nft shows what only iptables understands, behind the rest of a rule.
 _FOREIGN = re.compile(r"#\s*(?:xt|match|target|unsupported)")
 _PRIORITIES = {"raw": -300, "mangle": -150, "dstnat": -100, "filter": 0, "security": 50, "srcnat": 100}
@@ -195,6 +198,10 @@ def _priority(texts: list[str]) -> int | str:
 def _tokens(export: Export) -> list[Word]:
     words = []
     for number, line in enumerate(export.lines, 1):
+        if '"' not in line and "#" not in line:
+            words += [Word(text, number, quoted=False) for text in _PLAIN.findall(line)]
+            words.append(Word("\n", number, quoted=False))
+            continue
         for found in _TOKEN.finditer(line):
             if found["comment"] is not None and _FOREIGN.match(found[0]) and line.strip() != found[0]:
                 words.append(Word("xt", number, quoted=False))
