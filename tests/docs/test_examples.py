@@ -33,7 +33,7 @@ EVIDENCE = {
 ACCEPTANCE = "src,dst,proto,dport,expected\n172.16.20.5,192.168.10.3,tcp,3389,permit\n"
 
 # Blocks of these pages run in tests of their own, beside what they need: a repository, a mirror port, a database.
-ELSEWHERE = {"ci.md", "outputs.md", "sensor.md", "offline.md"}
+ELSEWHERE = {"ci.md", "evidence.md", "outputs.md", "sensor.md", "offline.md"}
 FENCED = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
 FILLED = re.compile(
     r"<!-- (\w+):begin -->.*?<!-- \1:end -->", re.DOTALL
