@@ -43,7 +43,7 @@ state: state
 watch:
   interfaces: [{{interface: {interface}, sensor: core, ring: 8MiB}}]
 judge: {{window: 5s}}
-memory: 256MiB
+memory: 512MiB
 outputs:
   local: {{jsonl: {{file: findings.jsonl}}, min_severity: info, rate: {{messages: 1000, per: 1h}}}}
   desk: {{webhook: {{url: "{url}"}}, min_severity: info, rate: {{messages: 1000, per: 1h}}}}
