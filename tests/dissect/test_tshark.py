@@ -183,3 +183,23 @@ def test_a_cut_capture_keeps_what_was_told_before_the_cut(capture):
     told = dissect(capture, owners=[0, 1], declared={}, tool=find_tshark(os.environ["PATH"]))
     assert told.lack is Lack.FAILED
     assert told.flows[0].protocols["dns"] == 1
+
+
+@pytest.mark.skipif(REAL is None, reason="no tshark")
+@pytest.mark.parametrize(
+    ("port", "protocol"), [(8080, "http"), (5900, "vnc"), (22, "ssh"), (25, "smtp"), (21, "ftp")]
+)
+def test_what_merely_runs_on_the_port_of_a_protocol_is_not_taken_for_it(tmp_path, port, protocol):
+    path = tmp_path / "odd.pcap"
+    ends = Ether() / IP(src="192.0.2.1", dst="192.0.2.2")
+    wrpcap(
+        str(path),
+        [
+            ends / TCP(sport=40_000, dport=port, flags="PA", seq=1 + 64 * at) / Raw(bytes(range(at, at + 64)))
+            for at in range(8)
+        ],
+    )
+    tool = find_tshark(os.environ["PATH"])
+    told = dissect(path, owners=[0] * 8, declared={port: protocol}, tool=tool)
+    look = complete(Look(sight=Sight.WHOLE), told.flows[0])
+    assert (look.spoken, look.screen) == (None, None)

@@ -31,10 +31,10 @@ FIELDS: Final = (
 _LONGEST_LINE: Final = 1 << 18
 _MOST_GARBAGE: Final = 1000  # lines
 _MOST: Final = 64  # distinct names kept of one kind in one flow
+# Protocols whose dissectors take nothing else for theirs. Those of HTTP, SSH, SMTP, VNC or Telnet label whatever runs on
+# their port, or on one that was declared to be theirs: that they were called proves nothing.
 _SPOKEN: Final = {
-    "quic": Spoken.QUIC, "tls": Spoken.TLS, "dtls": Spoken.DTLS, "http": Spoken.HTTP, "ssh": Spoken.SSH,
-    "rdp": Spoken.RDP, "vnc": Spoken.RFB, "nbss": Spoken.SMB, "smb": Spoken.SMB, "smb2": Spoken.SMB,
-    "smtp": Spoken.SMTP, "ftp": Spoken.FTP, "ldap": Spoken.LDAP, "kerberos": Spoken.KERBEROS, "dns": Spoken.DNS,
+    "quic": Spoken.QUIC, "dtls": Spoken.DTLS, "rdp": Spoken.RDP, "smb": Spoken.SMB, "smb2": Spoken.SMB,
 }  # fmt: skip
 _SECURITY: Final = {0: "rdp", 1: "tls", 2: "credssp", 4: "rdstls", 8: "credssp-ex"}
 _TYPES: Final = {
@@ -116,7 +116,7 @@ def complete(look: Look, seen: Dissected) -> Look:
     """Fill what a look lacks; what our own readers found stays."""
     return replace(
         look,
-        spoken=look.spoken or next((said for name, said in _SPOKEN.items() if seen.protocols[name]), None),
+        spoken=look.spoken or _spoken(seen),
         tls=look.tls or _tls(seen),
         screen=_screen(look.screen, seen),
         names=look.names or _names(seen),
@@ -241,6 +241,15 @@ def _add(names: set[str], more: Sequence[str]) -> None:
             names.add(name[:255])
 
 
+def _spoken(seen: Dissected) -> Spoken | None:
+    told = next((said for name, said in _SPOKEN.items() if seen.protocols[name]), None)
+    if told is None and (seen.servers or seen.alpn):
+        return Spoken.TLS
+    if told is None and any(count for name, count in seen.counts.items() if name.startswith("ftp.")):
+        return Spoken.FTP
+    return told
+
+
 def _tls(seen: Dissected) -> TlsSeen | None:
     if not seen.servers and not seen.alpn:
         return None
@@ -257,8 +266,6 @@ def _screen(known: ScreenSeen | None, seen: Dissected) -> ScreenSeen | None:
     if seen.protocols["rdp"]:
         security = None if seen.security is None else _SECURITY.get(seen.security)
         return ScreenSeen(protocol=Spoken.RDP, security=security, channels=tuple(sorted(seen.channels)))
-    if seen.protocols["vnc"]:
-        return ScreenSeen(protocol=Spoken.RFB, clipboard=seen.counts["rfb.cut"])
     return None
 
 
