@@ -67,13 +67,16 @@ def _subject(finding: Finding) -> object:
     return finding.orig, finding.resp, finding.service, finding.state, finding.locators[0]
 
 
-def _precedence(one: tuple[int, Finding]) -> tuple[bool, int, str]:
+def _precedence(one: tuple[int, Finding]) -> tuple[int, int, str]:
     order, finding = one
-    return finding.verdict is Verdict.UNVERIFIABLE, order, finding.rule
+    return list(Verdict).index(finding.verdict), order, finding.rule
 
 
 def _speaker(group: list[tuple[int, Finding]], cited: Mapping[str, tuple[Clause, ...]]) -> Finding:
-    """Let the most specific finding speak, those that could not be verified last; it is as grave as the gravest that says as much."""
+    """Let the most specific of the surest findings speak; it is as grave as the gravest that says as much.
+
+    A violation never hangs on what is merely for review, nor that on what could not be verified.
+    """
     ranked = [finding for _, finding in sorted(group, key=_precedence)]
     first = ranked[0]
     hanging = {finding.rule for finding in ranked} | {rule for finding in ranked for rule in finding.related}

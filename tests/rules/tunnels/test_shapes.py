@@ -65,3 +65,11 @@ def test_a_tunnel_is_told_by_its_first_octets_on_whatever_port(payload, name):
     assert name in finding.message.en
     other = talk(IN, WEB, 4433, protocol=17, orig_payload=payload, resp_payload=Payload.TLS_SERVER)
     assert "ZG-F01" not in {one.rule for one in judged(other)}
+
+
+def test_the_shape_of_a_tunnel_never_hides_that_the_crossing_itself_is_a_violation():
+    conversation = talk("172.16.20.5", IN, 53, protocol=17)
+    look = opened(conversation, ask=Ask.NAMES, spoken=Spoken.DNS, names=TUNNEL)
+    (finding,) = judged(conversation, looks=(look,), opened=True)
+    assert (finding.rule, finding.verdict) == ("ZG-A03", Verdict.VIOLATED)
+    assert "ZG-F01" in finding.related
