@@ -68,7 +68,7 @@ def check(
     from zoneguard.policy.zoning import Zoning
     from zoneguard.report.when import day, time_zone
     from zoneguard.rules.catalogue import judge
-    from zoneguard.rules.choosing import Chooser
+    from zoneguard.rules.choosing import Chooser, carrying
     from zoneguard.rules.conversing import Judge
     from zoneguard.rules.passing import Passages
 
@@ -85,9 +85,9 @@ def check(
     chooser = Chooser(policy, zoning, most=most_looks)
 
     def take(table: FlowTable) -> None:
-        decided = judged.add(table)
-        passages.add(decided)
-        chooser.add(decided)
+        carried = carrying(judged.add(table))
+        passages.add(carried)
+        chooser.add(carried)
 
     metered = Metered()
     domains = overlap_domains(policy)

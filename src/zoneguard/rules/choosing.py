@@ -142,6 +142,11 @@ class Chooser:
         self._waiting = len(kept)
 
 
+def carrying(decided: Decided) -> Decided:
+    """Select the flows that carried data: all that may be opened, or bring anything through a gateway."""
+    return taken(decided, np.flatnonzero(decided.table.state == State.DATA))
+
+
 def taken(decided: Decided, rows: NDArray[np.intp]) -> Decided:
     """Select judged flows by an index array."""
     columns = {one.name: getattr(decided, one.name)[rows] for one in fields(decided) if one.name != "table"}
