@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from zoneguard import __version__
 from zoneguard.api.grading import rule_read
+from zoneguard.api.register import policy_read
 from zoneguard.findings.finding import Finding, Party, Severity, Verdict
-from zoneguard.report.model import Coverage, InputRead, PolicyRead, Report, Summary, Tool, Unverifiable
+from zoneguard.report.model import Coverage, InputRead, Report, Summary, Tool, Unverifiable
 from zoneguard.rules.clauses import shipped_clauses
 from zoneguard.rules.firewall.permit_beyond import RULE, severity_between
 from zoneguard.rules.permitted import locators
@@ -47,13 +48,7 @@ def change_report(
         tool=Tool(name="zoneguard", version=__version__),
         generated=generated,
         lang=lang,
-        policy=PolicyRead(
-            path=policy.path,
-            sha256=policy.sha256,
-            organization=policy.organization,
-            model=policy.model,
-            timezone=policy.timezone,
-        ),
+        policy=policy_read(policy),
         inputs=tuple(_input(one) for one in (*compared.before, *compared.after)),
         coverage=Coverage(unverifiable=tuple(Unverifiable(rule=RULE.id, reason=note) for note in notes)),
         summary=Summary(

@@ -1,17 +1,28 @@
-"""The register of the policy as the report tells it: zones, and allowed flows with their approvals."""
+"""The policy as the report tells it: itself, its zones, and allowed flows with their approvals."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from zoneguard.policy.services import format_service
-from zoneguard.report.model import Registered, ZoneRead
+from zoneguard.report.model import PolicyRead, Registered, ZoneRead
 
 if TYPE_CHECKING:
     from datetime import date
 
     from zoneguard.policy.model import Policy
     from zoneguard.rules.evidence import Evidence
+
+
+def policy_read(policy: Policy) -> PolicyRead:
+    """Name the policy that was judged by."""
+    return PolicyRead(
+        path=policy.path,
+        sha256=policy.sha256,
+        organization=policy.organization,
+        model=policy.model,
+        timezone=policy.timezone,
+    )
 
 
 def zones_read(policy: Policy) -> tuple[ZoneRead, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from zoneguard import __version__
@@ -57,9 +58,9 @@ def report_of(
     generated: int,
 ) -> Report:
     from zoneguard.api.grading import clause_grades, rules_read
-    from zoneguard.api.register import register, zones_read
+    from zoneguard.api.register import policy_read, register, zones_read
     from zoneguard.policy.undecided import open_points
-    from zoneguard.report.model import PolicyRead, Report, Tool
+    from zoneguard.report.model import Report, Tool
     from zoneguard.rules.catalogue import CATALOGUE
     from zoneguard.rules.clauses import shipped_clauses
 
@@ -83,15 +84,7 @@ def report_of(
         tool=Tool(name="zoneguard", version=__version__),
         generated=generated,
         lang=lang,
-        policy=PolicyRead(
-            path=policy.path,
-            sha256=policy.sha256,
-            organization=policy.organization,
-            model=policy.model,
-            timezone=policy.timezone,
-            zones=zones_read(policy),
-            to_decide=len(open_points(policy)),
-        ),
+        policy=replace(policy_read(policy), zones=zones_read(policy), to_decide=len(open_points(policy))),
         inputs=(*(_input_read(one) for one in metered.inputs), *(_export_read(one) for one in results)),
         coverage=_coverage(policy, judged, metered.coverage, evidence, findings=findings, matrix=matrix),
         summary=_summary(policy, findings, metered, results, fail_on=fail_on, fail_on_new=fail_on_new),

@@ -10,7 +10,7 @@ import re
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from zoneguard.bundle.evidence import Evidence
 from zoneguard.bundle.headers import conceal_frame
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from zoneguard.findings.finding import AppliedWaiver, Finding, Party
     from zoneguard.findings.passage import Passage
     from zoneguard.report.model import Baseline, Coverage, Registered, Report, Unverifiable, WaiverRead
+
+_Waiver = TypeVar("_Waiver", "WaiverRead", "AppliedWaiver")
 
 _SERVICE: Final = re.compile(r"[a-z0-9-]{1,12}(?:/[0-9]{1,5}(?:-[0-9]{1,5})?)?|[0-9,]+ services")
 _COUNTED: Final = re.compile(r"[0-9,]+ [a-z]+")  # "40 addresses": who was told as a number
@@ -150,7 +152,7 @@ class _Concealed:
             device=self._maybe("device", finding.device),
             line=self._maybe("line", finding.line),
             allowed_by=self._maybe("flow", finding.allowed_by),
-            waiver=self._applied(finding.waiver) if finding.waiver is not None else None,
+            waiver=self._waiver(finding.waiver) if finding.waiver is not None else None,
             fingerprint=self._names.fingerprint(finding.fingerprint),
         )
 
@@ -206,16 +208,7 @@ class _Concealed:
             reason=self._maybe("text", one.reason),
         )
 
-    def _waiver(self, waiver: WaiverRead) -> WaiverRead:
-        names = self._names
-        return replace(
-            waiver,
-            id=names.name("waiver", waiver.id),
-            owner=names.name("text", waiver.owner),
-            reason=names.name("text", waiver.reason),
-        )
-
-    def _applied(self, waiver: AppliedWaiver) -> AppliedWaiver:
+    def _waiver(self, waiver: _Waiver) -> _Waiver:
         names = self._names
         return replace(
             waiver,

@@ -89,6 +89,11 @@ def is_dns(message: bytes) -> bool:
     return group in {1, 3, 4, 254, 255} and kind != 0 and all(len(label) < 64 for label in name)
 
 
+def type_name(kind: int) -> str:
+    """Name a type of records; one without a name here is written by its number (RFC 3597 section 5)."""
+    return _TYPES.get(kind, f"TYPE{kind}")
+
+
 def over_tcp(octets: bytes) -> list[bytes]:
     """Give the messages of one direction of a TCP connection, each behind its length."""
     messages: list[bytes] = []
@@ -162,7 +167,7 @@ class _Told:
         suffix = _suffix(name)
         if suffix in self._suffixes or len(self._suffixes) < _MOST_KEPT:
             self._suffixes[suffix] += 1
-        self._types[_TYPES.get(kind, f"TYPE{kind}")] += 1
+        self._types[type_name(kind)] += 1
         if len(self._names) < _MOST_KEPT:
             self._names.add(hash((name, kind)))
 

@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
+from zoneguard.dissect.dns import type_name
 from zoneguard.dissect.record import FilesSeen, Look, NamesSeen, ScreenSeen, Spoken, TlsSeen
 from zoneguard.dissect.sandbox import Limits, run
 from zoneguard.dissect.tool import Lack, Tool, lack_of
@@ -37,17 +38,6 @@ _SPOKEN: Final = {
     "quic": Spoken.QUIC, "dtls": Spoken.DTLS, "rdp": Spoken.RDP, "smb": Spoken.SMB, "smb2": Spoken.SMB,
 }  # fmt: skip
 _SECURITY: Final = {0: "rdp", 1: "tls", 2: "credssp", 4: "rdstls", 8: "credssp-ex"}
-_TYPES: Final = {
-    1: "A",
-    5: "CNAME",
-    10: "NULL",
-    12: "PTR",
-    15: "MX",
-    16: "TXT",
-    28: "AAAA",
-    33: "SRV",
-    65: "HTTPS",
-}
 
 
 @dataclass(slots=True)
@@ -224,7 +214,7 @@ def _fold_names(seen: Dissected, values: Mapping[str, list[str]]) -> None:
         return
     seen.counts["dns.query"] += 1
     for word in values.get("dns_qry_type", ()):
-        _count(seen.types, _TYPES.get(int(word, 0), str(int(word, 0))))
+        _count(seen.types, type_name(int(word, 0)))
     for word in values.get("dns_qry_name_len", ()):
         seen.longest = max(seen.longest, int(word, 0))
         seen.counts["dns.octets"] += int(word, 0)

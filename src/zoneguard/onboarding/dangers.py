@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from zoneguard.net.flow import Payload
 from zoneguard.policy.model import PUBLIC, UNKNOWN, Role
+from zoneguard.rules.sight import is_tunnel_service
 from zoneguard.text import Text
 
 if TYPE_CHECKING:
@@ -14,11 +15,11 @@ if TYPE_CHECKING:
 _REMOTE = {22, 3389, 4172, 1494, 2598, 5938, 5985, 5986, 6568, 7070, *range(5800, 5810), *range(5900, 5910)}
 _CLEARTEXT = {(6, 20), (6, 21), (6, 23), (6, 512), (6, 513), (6, 514), (17, 69), (17, 161), (6, 161)}
 _SHARING = {(6, 135), (6, 137), (6, 138), (6, 139), (6, 445), (17, 137), (17, 138), (17, 445), (6, 2049)}
-_TUNNEL_PORTS = {
-    (6, 1080), (6, 1194), (6, 1701), (6, 1723), (17, 443), (17, 500), (17, 1194), (17, 1701), (17, 2152), (17, 3544),
-    (17, 4500), (17, 4789), (17, 6081), (17, 51820),
-}  # fmt: skip
-_TUNNEL_PROTOCOLS = {4, 41, 47, 50, 51, 97, 115, 137}
+_MAY_CARRY = {
+    (6, 1080),
+    (6, 1701),
+    (17, 443),
+}  # beside what is a tunnel by its service: SOCKS, L2TP over TCP, QUIC
 _REMOTE_WORDS = {Payload.SSH, Payload.RDP, Payload.RFB, Payload.ICA}
 _PORTLESS = {6, 17, 132}
 
@@ -69,7 +70,7 @@ def _by_zone(zones: tuple[str, str], roles: tuple[Role | None, Role | None]) -> 
 def why_not_service(service: tuple[int, int], payloads: Collection[int]) -> Text | None:
     """Give the reason that lies in the service alone; None when there is none."""
     protocol, port = service
-    if protocol in _TUNNEL_PROTOCOLS or service in _TUNNEL_PORTS or Payload.SOCKS in payloads:
+    if is_tunnel_service(protocol, port) or service in _MAY_CARRY or Payload.SOCKS in payloads:
         return Text(
             ja="トンネルか、トンネルになり得る通信です。中を通るものは分かりません",
             en="a tunnel, or what may carry one: what passes inside is not known",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from zoneguard.policy.model import FlowKind, Place, Principle
+from zoneguard.policy.verdict import owed
 from zoneguard.text import Text
 
 if TYPE_CHECKING:
@@ -25,17 +26,6 @@ class OpenPoint:
 def open_points(policy: Policy) -> tuple[OpenPoint, ...]:
     """List what is still to decide, in the order of the file."""
     return tuple(sorted(_points(policy), key=lambda one: (one.place.line, one.place.column)))
-
-
-def owed(policy: Policy, one: str, other: str) -> Principle | None:
-    """Tell what two zones owe each other, isolation before division; None when no separation names them."""
-    pairs = {
-        row.principle
-        for row in policy.separations
-        for first, second in (row.between, row.between[::-1])
-        if first in {one, "*"} and second in {other, "*"}
-    }
-    return next((principle for principle in Principle if principle in pairs), None)
 
 
 def _points(policy: Policy) -> Iterator[OpenPoint]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from zoneguard.net.address import LINK_SPANS, LOCAL_SPANS, is_link_scope, number_of, spans_of
 from zoneguard.net.packetset import PacketSet
-from zoneguard.policy.model import PUBLIC, UNKNOWN
+from zoneguard.policy.model import PUBLIC, UNKNOWN, Principle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -257,3 +257,19 @@ def _as_orig(spans: Iterable[Span]) -> PacketSet:
 
 def _as_resp(spans: Iterable[Span]) -> PacketSet:
     return PacketSet.of(resp=spans)
+
+
+def owed(policy: Policy, one: str, other: str) -> Principle | None:
+    """Tell what two zones owe each other, the stricter one first; None when nothing is declared."""
+    pair = {root_zone(policy, one), root_zone(policy, other)}
+    principles = {
+        separation.principle
+        for separation in policy.separations
+        if _covers(separation.between, pair) or _covers(separation.between, {one, other})
+    }
+    return next((principle for principle in Principle if principle in principles), None)
+
+
+def _covers(between: tuple[str, str], pair: set[str]) -> bool:
+    named = set(between) - {"*"}
+    return named == pair if "*" not in between else bool(named & pair) and len(pair) == 2

@@ -28,6 +28,7 @@ from zoneguard.rules.grouping import (
     line_of,
 )
 from zoneguard.rules.members import ORIG_WILD, RESP_WILD, SERVICE_WILD, Count, Members
+from zoneguard.rules.sight import TUNNEL_OPENINGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -51,7 +52,7 @@ _TELLING_PORTS = (
     *(21, 22, 23, 53, 67, 68, 69, 88, 123, 135, 139, 161, 162, 389, 445, 514, 520, 547, 623, 636, 853),
     *(1080, 1985, 3128, 3268, 3269, 5985, 5986, 8080),
 )
-_TELLING_PAYLOADS = (Payload.WIREGUARD, Payload.OPENVPN, Payload.IKE)
+_TELLING_PAYLOADS = tuple(TUNNEL_OPENINGS)
 _SETTLE_AT = 32_768  # pending rows before they are gathered
 _MOST_UNKNOWN = 100_000  # unknown addresses that are counted one by one
 _ONE = Count(1, more=False)

@@ -10,8 +10,8 @@ from zoneguard.net.product import count, example_of
 from zoneguard.net.spans import intersect_spans
 from zoneguard.net.translation import back
 from zoneguard.policy.graph import paths_over_devices
+from zoneguard.policy.verdict import owed
 from zoneguard.rules.permitting import MOST_PASSAGES, shown, universe_of
-from zoneguard.rules.sight import owed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

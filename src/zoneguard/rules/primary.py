@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from zoneguard.findings.finding import SEVERITY_ORDER, Verdict
-from zoneguard.rules.sight import carriers, is_breach, is_tunnel_service, is_tunnelled, owed
+from zoneguard.policy.verdict import owed
+from zoneguard.rules.sight import carriers, is_breach, is_tunnel_service, is_tunnelled
 from zoneguard.rules.telling import fingerprint, merge, with_counts
 
 if TYPE_CHECKING:

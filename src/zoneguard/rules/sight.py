@@ -5,8 +5,8 @@ from __future__ import annotations
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
-from zoneguard.net.flow import State, Tunnel
-from zoneguard.policy.model import PUBLIC, UNKNOWN, Principle, Role
+from zoneguard.net.flow import Payload, State, Tunnel
+from zoneguard.policy.model import PUBLIC, UNKNOWN, Role
 from zoneguard.policy.verdict import VIOLATIONS, root_zone
 from zoneguard.rules.evidence import Decision
 
@@ -28,6 +28,10 @@ _TUNNEL_PORTS = {
     6: frozenset({1194, 1723}),
     17: frozenset({500, 1194, 1701, 2152, 3544, 4500, 4789, 6081, 8472, 51820}),
 }
+
+
+# Tunnels that begin like nothing else, on whatever port.
+TUNNEL_OPENINGS = {Payload.WIREGUARD: "WireGuard", Payload.OPENVPN: "OpenVPN", Payload.IKE: "IKE"}
 
 
 def is_tunnel_service(protocol: int, port: int) -> bool:
@@ -75,22 +79,6 @@ def touches_mynumber(policy: Policy, *zone_ids: str) -> bool:
 def touches_public(conversation: Conversation) -> bool:
     """Tell whether one end lies on the Internet."""
     return PUBLIC in zones(conversation)
-
-
-def owed(policy: Policy, one: str, other: str) -> Principle | None:
-    """Tell what two zones owe each other, the stricter one first; None when nothing is declared."""
-    pair = {root_zone(policy, one), root_zone(policy, other)}
-    principles = {
-        separation.principle
-        for separation in policy.separations
-        if _covers(separation.between, pair) or _covers(separation.between, {one, other})
-    }
-    return next((principle for principle in Principle if principle in principles), None)
-
-
-def _covers(between: tuple[str, str], pair: set[str]) -> bool:
-    named = set(between) - {"*"}
-    return named == pair if "*" not in between else bool(named & pair) and len(pair) == 2
 
 
 def declared_zone(policy: Policy, zone_id: str | None) -> str | None:

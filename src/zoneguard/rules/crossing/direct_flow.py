@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from zoneguard.findings.finding import Severity
 from zoneguard.policy.model import Role
+from zoneguard.policy.verdict import owed
 from zoneguard.rules.base import Rule
-from zoneguard.rules.sight import is_breach, owed, roles, touches_public
+from zoneguard.rules.sight import is_breach, roles, touches_public
 from zoneguard.rules.telling import end_words, service_words, tell
 from zoneguard.text import Text
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from zoneguard.findings.finding import Severity, Verdict
 from zoneguard.policy.model import Principle
+from zoneguard.policy.verdict import owed
 from zoneguard.rules.base import Rule
 from zoneguard.rules.permitted import tell_lines
-from zoneguard.rules.sight import owed
 from zoneguard.rules.telling import graver, zone_name
 from zoneguard.text import Text
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from zoneguard.findings.finding import SEVERITY_ORDER, Severity, Verdict
 from zoneguard.policy.model import Principle
+from zoneguard.policy.verdict import owed
 from zoneguard.rules.base import Rule
 from zoneguard.rules.permitted import (
     is_any_service,
@@ -16,7 +17,6 @@ from zoneguard.rules.permitted import (
     spans_words,
     tell_lines,
 )
-from zoneguard.rules.sight import owed
 from zoneguard.rules.telling import graver, zone_name
 from zoneguard.text import Text
 

@@ -11,7 +11,7 @@ from zoneguard.rules.base import Rule
 from zoneguard.rules.choosing import Ask
 from zoneguard.rules.evidence import Decision
 from zoneguard.rules.opened import by_conversation, opened_for, tell_looked
-from zoneguard.rules.sight import carriers, ends, flow_of, is_tunnel_service
+from zoneguard.rules.sight import TUNNEL_OPENINGS, carriers, ends, flow_of, is_tunnel_service
 from zoneguard.rules.telling import end_words, graver, service_words, tell
 from zoneguard.text import Text
 
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from zoneguard.dissect.record import NamesSeen
     from zoneguard.findings.finding import Finding
     from zoneguard.rules.evidence import Conversation, Evidence, Looked
-
-_OPENINGS = {Payload.WIREGUARD: "WireGuard", Payload.OPENVPN: "OpenVPN", Payload.IKE: "IKE"}
 
 # Shape of a DNS tunnel: many names, hardly one twice, long or asked for types that carry data.
 _FEWEST_QUERIES = 20
@@ -99,7 +97,7 @@ def _within_ssh(evidence: Evidence, one: Conversation, looks: Sequence[Looked]) 
 def _speaks(one: Conversation) -> str | None:
     """Tell a tunnel by the first octets of both its sides, or of one of which the other sent nothing known."""
     sides = {one.orig_payload, one.resp_payload} - {Payload.NONE, Payload.OTHER}
-    return _OPENINGS.get(sides.pop()) if len(sides) == 1 and one.services == 1 else None
+    return TUNNEL_OPENINGS.get(sides.pop()) if len(sides) == 1 and one.services == 1 else None
 
 
 def _by_service(evidence: Evidence) -> Iterator[Finding]:
