@@ -79,13 +79,14 @@ class Observer:
     finished: list[File] = field(default_factory=list)
     adopted: list[object] = field(default_factory=list)
     stop: do.Stop | None = None
+    happened: ev.Event | None = None  # what the commands obeyed now answer
 
     def feed(self, happened: ev.Event, pause: int = 0, stepped: int = 0) -> None:
         self._pass(pause)
         self.stepped += stepped
         if self.stop is None:
             self._truth(happened)
-        before = self.state
+        before, self.happened = self.state, happened
         self.state, commands = step(before, happened, at(self.seconds, stepped=self.stepped))
         for command in commands:
             self._obey(command)
@@ -132,9 +133,10 @@ class Observer:
                 assert interface.name in self.rings, "reopened though closed for good"
                 self.rings[interface.name] = "asked"
             case do.CloseRing(interface=name):
-                if self.links[name] is Link.GONE:
+                went = self.happened == ev.LinkChanged(interface=name, link=Link.GONE)
+                if went:
                     self.rings[name] = "failed"  # the watch goes on without it
-                if self.links[name] is not Link.GONE or self.state.phase is not Phase.WATCHING:
+                if not went or self.state.phase is not Phase.WATCHING:
                     self.rings.pop(name)
             case do.Judge(window=window, final=final):
                 self.judged.append(window)
@@ -260,6 +262,16 @@ def test_every_lost_packet_is_stated_in_one_window(story, settings_):
     left = dict(world.state.gathered.dropped)
     assert {name: stated[name] + left.get(name, 0) for name in NAMES} == world.lost
     assert not left or not world.judged or world.state.window is None
+
+
+def test_an_interface_that_went_is_closed_for_good_and_opened_anew_by_another_configuration():
+    world = begun(CONFIGS[0])
+    world.feed(ev.LinkChanged(interface="eth1", link=Link.GONE))
+    assert world.rings["eth1"] == "failed"
+    world.feed(ev.ReloadAsked())
+    world.feed(ev.PolicyRead(policy=POLICY))
+    world.feed(ev.ConfigRead(config=CONFIGS[1]))
+    assert world.rings == {"eth1": "asked"}
 
 
 @law
