@@ -79,14 +79,15 @@ class Observer:
     finished: list[File] = field(default_factory=list)
     adopted: list[object] = field(default_factory=list)
     stop: do.Stop | None = None
-    happened: ev.Event | None = None  # what the commands obeyed now answer
+    went: str | None = None  # the interface that goes in this step, until its ring is closed for that
 
     def feed(self, happened: ev.Event, pause: int = 0, stepped: int = 0) -> None:
         self._pass(pause)
         self.stepped += stepped
+        self.went = None
         if self.stop is None:
             self._truth(happened)
-        before, self.happened = self.state, happened
+        before = self.state
         self.state, commands = step(before, happened, at(self.seconds, stepped=self.stepped))
         for command in commands:
             self._obey(command)
@@ -106,6 +107,7 @@ class Observer:
             case ev.RingFailed(interface=name) if name in self.rings:
                 self.rings[name] = "failed"
             case ev.LinkChanged(interface=name, link=link) if name in self.names():
+                self.went = name if link is Link.GONE and self.links[name] is not Link.GONE else None
                 self.links[name] = link
             case ev.RingLoss(interface=name, dropped=dropped):
                 self.lost[name] += dropped
@@ -133,10 +135,10 @@ class Observer:
                 assert interface.name in self.rings, "reopened though closed for good"
                 self.rings[interface.name] = "asked"
             case do.CloseRing(interface=name):
-                went = self.happened == ev.LinkChanged(interface=name, link=Link.GONE)
-                if went:
+                if name == self.went:
                     self.rings[name] = "failed"  # the watch goes on without it
-                if not went or self.state.phase is not Phase.WATCHING:
+                    self.went = None  # a second close in the same step is for good
+                else:
                     self.rings.pop(name)
             case do.Judge(window=window, final=final):
                 self.judged.append(window)
