@@ -40,6 +40,7 @@ define packages
 	fi
 endef
 
+# Compiled as pip compiles what it installs: where PYTHONDONTWRITEBYTECODE is set, each start would do it again.
 .PHONY: setup
 setup: .venv/.stamp  ## Make .venv with everything that requirements-dev.lock names, hashes checked
 
@@ -51,6 +52,7 @@ setup: .venv/.stamp  ## Make .venv with everything that requirements-dev.lock na
 	@$(MAKE) venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m compileall -q src/zoneguard
 	@touch $@
 
 # Debian keeps the module that fills a new environment with pip in a package of its own.

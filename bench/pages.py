@@ -151,10 +151,12 @@ _MEASURED = Text(ja="測定値", en="Measurements")
 _METHOD = Text(
     ja="`make bench` の 1 回の実行で、起動を含むプロセス全体を、ファイルがページキャッシュにある状態で測りました。"
     "値は 3 回のうち最良のもの（20 秒を超えるものは 1 回）、メモリは最大値です。遅いプログラムは先頭部分で測り、"
-    "起動時間を除いて比例換算しました。tcpdump は解析せずに写すだけです。",
+    "起動時間を除いて比例換算しました。tcpdump は解析せずに写すだけです。"
+    "比べる相手はダイジェストを取らず、フローの中身も確かめないので、目標は `--no-digest` と `--look 0` で比べます。",
     en="One run of `make bench`: whole processes with their start-up, files in the page cache, the best of three "
     "(once where it takes more than 20 seconds), memory the highest. Slow programs were measured on the first "
-    "packets and scaled in proportion, start-up apart. tcpdump copies and decodes nothing.",
+    "packets and scaled in proportion, start-up apart. tcpdump copies and decodes nothing. "
+    "The peers take no digest and open no flow, so the bars are held with `--no-digest` and `--look 0`.",
 )
 _RUN_HEAD = (
     Text(ja="対象", en="Work"),

@@ -172,6 +172,9 @@ def root() -> None:
 def main() -> None:
     """Run the command line of this process."""
     gc.set_threshold(*_COLLECTED)
+    # NumPy's linear algebra, which nothing here uses, would start a thread for every core as it is imported,
+    # and they look for work for a tenth of a second.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
