@@ -73,7 +73,7 @@ aerleon: .venv-aerleon/.stamp  ## Make .venv-aerleon with what requirements-aerl
 
 .PHONY: test-programs
 test-programs:
-	$(call packages,command -v tshark && command -v tcpdump && command -v zstd,tshark tcpdump zstd)
+	$(call packages,command -v tshark && command -v bwrap && command -v tcpdump && command -v zstd,tshark bubblewrap tcpdump zstd)
 
 .PHONY: oracle-programs
 oracle-programs:

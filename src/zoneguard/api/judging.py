@@ -117,18 +117,16 @@ def check(
     )
     if (chosen := chooser.chosen()) is not None:
         # Here and not above: a run that opens nothing reads nothing again and loads no dissectors.
-        from zoneguard.api.looking import with_looks
+        from zoneguard.api.looking import Looking, Sources
 
-        evidence = with_looks(
-            evidence,
-            chosen,
-            judged,
-            inputs,
-            metered.inputs,
+        sources = Sources(
+            inputs=inputs,
+            read=metered.inputs,
+            numbers=range(len(inputs)),
             domains=domains,
             interfaces=interfaces,
-            search=search,
         )
+        evidence = Looking(search).into(evidence, chosen, judged, sources)
     if results:
         evidence = _with_exports(evidence, results)
     findings = judge(evidence)

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from zoneguard.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from zoneguard.capture.cutting import Wanted
+    from zoneguard.capture.cutting import CutFlow, Wanted
     from zoneguard.capture.metering import Input, InputRead
+    from zoneguard.dissect.record import Look
     from zoneguard.dissect.tool import Lack
-    from zoneguard.net.flow import FlowTable
+    from zoneguard.policy.model import Policy
     from zoneguard.rules.choosing import Chosen
     from zoneguard.rules.conversing import Judge
     from zoneguard.rules.evidence import Conversation, Evidence
 
+# What names a flow: (high, low) of both addresses, ports, protocol, domain, tunnel, number and frame of its capture,
+# and when its first packet came.
+Key: TypeAlias = tuple[tuple[int, int], tuple[int, int], int, int, int, int, int, int, int, int]
+
 _TCP = 6
-_BATCH_OCTETS = 64 << 20  # of payload that may be held at once
 
 _LOST = {
     "standard input": Text(
@@ -38,102 +43,181 @@ _LOST = {
 }
 
 
-def with_looks(
-    evidence: Evidence,
-    chosen: Chosen,
-    judged: Judge,
-    inputs: Sequence[Input],
-    read: Sequence[InputRead],
-    *,
-    domains: Sequence[int],
-    interfaces: dict[str, int],
-    search: str,
-) -> Evidence:
-    """Open the chosen flows and give the evidence with what they showed; payload does not leave this function.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """Captures from which flows are read again, as they were metered.
 
-    `search` is the PATH in which tshark is looked for, once a flow needs it.
+    `numbers[i]` is what flow tables call inputs[i], ascending; `read`, `domains` and `interfaces` are those of the meter.
     """
-    from zoneguard.capture.cutting import Wanted, cut
-    from zoneguard.dissect.look import look
-    from zoneguard.dissect.second import SecondOpinion, needs_second
+
+    inputs: Sequence[Input]
+    read: Sequence[InputRead]
+    numbers: Sequence[int]
+    domains: Sequence[int] = ()
+    interfaces: dict[str, int] = field(default_factory=dict)
+
+
+class Opened(NamedTuple):
+    """What a flow showed when it was opened."""
+
+    packets: int  # that it had then
+    look: Look
+    lost: str | None  # why its packets could not be read again
+    lack: Lack | None  # what kept tshark from it
+
+
+class Looking:
+    """Opens the chosen flows of one judgement after the other: each once, and anew when it has grown.
+
+    Payload does not leave it. `search` is the PATH in which tshark is looked for, once a flow needs it; `room` the
+    octets of payload that may be held at once, about half of what is taken.
+    """
+
+    def __init__(self, search: str, *, room: int = 64 << 20) -> None:
+        self._search, self._room = search, room
+        self.known: dict[Key, Opened] = {}  # of the flows that were chosen last
+
+    def into(
+        self,
+        evidence: Evidence,
+        chosen: Chosen,
+        judged: Judge,
+        sources: Sources,
+        *,
+        at_last: bool = True,
+        alive: Callable[[], None] = lambda: None,
+    ) -> Evidence:
+        """Give the evidence with what the chosen flows show; `judged` is the judge whose evidence it is.
+
+        `at_last`: whatever has grown is opened anew; otherwise what has twice as many packets as it then had.
+        `alive` is called now and then.
+        """
+        from zoneguard.rules.choosing import Ask
+        from zoneguard.rules.evidence import Looked
+
+        flows = list(_flows(chosen, judged))
+        due = [
+            flow
+            for flow in flows
+            if (known := self.known.get(flow.key)) is None
+            or flow.packets >= 2 * known.packets
+            or (at_last and flow.packets != known.packets)
+        ]
+        fresh = self._open(due, sources, evidence.policy, alive) if due else {}
+        self.known = {flow.key: fresh.get(flow.key) or self.known[flow.key] for flow in flows}
+        opened = [self.known[flow.key] for flow in flows]
+        whole = {_kind(one): one for one in reversed(evidence.conversations)}
+        return replace(
+            evidence,
+            looks=tuple(
+                Looked(
+                    conversation=whole.get(_kind(flow.single), flow.single),
+                    locator=flow.single.locator,
+                    ask=Ask(int(ask)),
+                    look=one.look,
+                )
+                for flow, ask, one in zip(flows, chosen.asked, opened, strict=True)
+            ),
+            left=chosen.left,
+            look_faults=(*_said(opened), *_lacking(opened)),
+            opened=True,
+        )
+
+    def _open(
+        self, due: Sequence[_Flow], sources: Sources, policy: Policy, alive: Callable[[], None]
+    ) -> dict[Key, Opened]:
+        from zoneguard.dissect.look import look
+        from zoneguard.dissect.second import SecondOpinion, needs_second
+
+        hints = {flow.id: flow.protocol for flow in policy.flows}
+        declared = {
+            service.ports[0]: flow.protocol
+            for flow in policy.flows
+            for service in flow.services
+            if flow.protocol and service.protocol == _TCP and service.ports[0] == service.ports[1]
+        }
+        second = SecondOpinion(self._search)
+        found: dict[Key, Opened] = {}
+        for some in _batches(due, self._room):
+            alive()
+            cut = _cut(sources, [flow.wanted for flow in some])
+            looks: list[tuple[Look, Lack | None]] = [
+                (look(packets, single.protocol, single.port, hints.get(single.allowed_by or "")), None)
+                for packets, single in zip(cut, (flow.single for flow in some), strict=True)
+            ]
+            unnamed = [at for at, (one, _) in enumerate(looks) if needs_second(one)]
+            if unnamed:
+                alive()
+                asked = [(_ends(some[at].wanted), cut[at], looks[at][0]) for at in unnamed]
+                for at, told in zip(unnamed, second.of(asked, declared=declared), strict=True):
+                    looks[at] = told
+            for flow, packets, (one, lack) in zip(some, cut, looks, strict=True):
+                found[flow.key] = Opened(flow.packets, one, packets.lost, lack)
+        return found
+
+
+class _Flow(NamedTuple):
+    """A chosen flow: what names it, what is read of it, what it is told as, and how much it carried."""
+
+    key: Key
+    wanted: Wanted
+    single: Conversation
+    packets: int
+    octets: int  # of payload that may be held, at most
+
+
+def _flows(chosen: Chosen, judged: Judge) -> Iterator[_Flow]:
+    from zoneguard.capture.cutting import Wanted
     from zoneguard.rules.choosing import MOST_OCTETS, Ask
-    from zoneguard.rules.evidence import Looked
 
     table = chosen.flows.table
-    wanted = [
-        Wanted(**flow, most_octets=MOST_OCTETS[Ask(ask)])
-        for flow, ask in zip(_flows(table), chosen.asked.tolist(), strict=True)
-    ]
-    singles = judged.conversations_of(chosen.flows)
-    whole = {_kind(one): one for one in reversed(evidence.conversations)}
-    hints = {flow.id: flow.protocol for flow in evidence.policy.flows}
-    declared = {
-        service.ports[0]: flow.protocol
-        for flow in evidence.policy.flows
-        for service in flow.services
-        if flow.protocol and service.protocol == _TCP and service.ports[0] == service.ports[1]
-    }
-    second = SecondOpinion(search)
-    looks, lost = [], dict.fromkeys(_LOST, 0)
-    for first, last in _batches(table, wanted):
-        flows = cut(inputs, read, wanted[first:last], domains=domains, interfaces=interfaces)
-        opened = [
-            look(flow, single.protocol, single.port, hints.get(single.allowed_by or ""))
-            for flow, single in zip(flows, singles[first:last], strict=True)
-        ]
-        unnamed = [at for at, one in enumerate(opened) if needs_second(one)]
-        if unnamed:
-            asked = [(_ends(wanted[first + at]), flows[at], opened[at]) for at in unnamed]
-            for at, one in zip(unnamed, second.of(asked, declared=declared), strict=True):
-                opened[at] = one
-        for at, (flow, one) in enumerate(zip(flows, opened, strict=True), first):
-            if flow.lost is not None:
-                lost[flow.lost] += 1
-            looks.append(
-                Looked(
-                    conversation=whole.get(_kind(singles[at]), singles[at]),
-                    locator=singles[at].locator,
-                    ask=Ask(int(chosen.asked[at])),
-                    look=one,
-                )
-            )
-    return replace(
-        evidence,
-        looks=tuple(looks),
-        left=chosen.left,
-        look_faults=(*_said(lost), *_lacking(second.lacks)),
-        opened=True,
+    names = ("orig_port", "resp_port", "protocol", "domain", "tunnel", "file", "frame", "first_seen")
+    keys = zip(
+        map(tuple, table.orig_address.tolist()),
+        map(tuple, table.resp_address.tolist()),
+        *(getattr(table, name).tolist() for name in names),
+        strict=True,
     )
+    for key, last_seen, ask, single, packets, octets in zip(
+        keys,
+        table.last_seen.tolist(),
+        chosen.asked.tolist(),
+        judged.conversations_of(chosen.flows),
+        (table.orig_packets + table.resp_packets).tolist(),
+        (table.orig_bytes + table.resp_bytes).tolist(),
+        strict=True,
+    ):
+        named = dict(zip(("orig", "resp", *names), key, strict=True))
+        most = MOST_OCTETS[Ask(ask)]
+        wanted = Wanted(**named, last_seen=last_seen, most_octets=most)
+        yield _Flow(key, wanted, single, packets, min(most, octets))
 
 
-def _flows(table: FlowTable) -> Iterable[dict[str, Any]]:
-    """Give what names each flow of a table."""
-    columns = {
-        "orig": map(tuple, table.orig_address.tolist()),
-        "resp": map(tuple, table.resp_address.tolist()),
-        **{
-            name: getattr(table, name).tolist()
-            for name in (
-                *("orig_port", "resp_port", "protocol", "domain", "tunnel"),
-                *("file", "frame", "first_seen", "last_seen"),
-            )
-        },
-    }
-    for values in zip(*columns.values(), strict=True):
-        yield dict(zip(columns, values, strict=True))
+def _cut(sources: Sources, wanted: Sequence[Wanted]) -> list[CutFlow]:
+    """Read flows again from the captures that are there; flows of others are lost."""
+    from zoneguard.capture.cutting import UNREADABLE, CutFlow, cut
+
+    places = {number: at for at, number in enumerate(sources.numbers)}
+    at_hand = [replace(flow, file=places[flow.file]) for flow in wanted if flow.file in places]
+    domains, interfaces = sources.domains, sources.interfaces
+    found = iter(
+        cut(sources.inputs, sources.read, at_hand, domains=domains, interfaces=interfaces) if at_hand else ()
+    )
+    missing = CutFlow(packets=(), whole=False, lost=UNREADABLE)
+    return [next(found) if flow.file in places else missing for flow in wanted]
 
 
-def _batches(table: FlowTable, wanted: Sequence[Wanted]) -> Iterator[tuple[int, int]]:
-    """Give runs of flows (first, last) whose payload may be held at once; a flow has no more than it carried."""
-    sizes = (table.orig_bytes + table.resp_bytes).tolist()
-    first = octets = 0
-    for at, (flow, size) in enumerate(zip(wanted, sizes, strict=True)):
-        share = min(flow.most_octets, size)
-        if octets and octets + share > _BATCH_OCTETS:
-            yield first, at
-            first, octets = at, 0
-        octets += share
-    yield first, len(wanted)
+def _batches(due: Sequence[_Flow], room: int) -> Iterator[list[_Flow]]:
+    """Give runs of flows whose payload may be held at once; a flow has no more than it carried."""
+    some: list[_Flow] = []
+    octets = 0
+    for flow in due:
+        if some and octets + flow.octets > room:
+            yield some
+            some, octets = [], 0
+        some.append(flow)
+        octets += flow.octets
+    yield some
 
 
 def _kind(one: Conversation) -> tuple[object, ...]:
@@ -145,17 +229,17 @@ def _kind(one: Conversation) -> tuple[object, ...]:
     )
 
 
-def _said(lost: dict[str, int]) -> Iterator[Text]:
-    for reason, count in lost.items():
-        if count:
-            words = _LOST[reason]
+def _said(opened: Iterable[Opened]) -> Iterator[Text]:
+    lost = Counter(one.lost for one in opened)
+    for reason, words in _LOST.items():
+        if count := lost[reason]:
             yield Text(ja=words.ja.format(count), en=words.en.format(count))
 
 
-def _lacking(lacks: Mapping[Lack, int]) -> Iterator[Text]:
+def _lacking(opened: Iterable[Opened]) -> Iterator[Text]:
     from zoneguard.dissect.tool import LACKS
 
-    for lack, count in lacks.items():
+    for lack, count in Counter(one.lack for one in opened if one.lack is not None).items():
         words = LACKS[lack]
         yield Text(
             ja=f"{words.ja}（自前の読み取りで分からなかった {count:,} フロー）",

@@ -33,13 +33,17 @@ class SecondOpinion:
     def __init__(self, search: str) -> None:
         self._search = search
         self._tool: Tool | Lack | None = None
-        self.lacks: dict[Lack, int] = {}  # what kept flows from being dissected; how many
 
-    def of(self, flows: Sequence[tuple[Ends, CutFlow, Look]], *, declared: Mapping[int, str]) -> list[Look]:
-        """Give the looks of these flows with what tshark adds; `declared` maps TCP ports to protocols."""
+    def of(
+        self, flows: Sequence[tuple[Ends, CutFlow, Look]], *, declared: Mapping[int, str]
+    ) -> list[tuple[Look, Lack | None]]:
+        """Give the looks of these flows with what tshark adds, or what kept it from that.
+
+        `declared` maps TCP ports to protocols.
+        """
         if self._tool is None:
             self._tool = find_tshark(self._search)
-        told = [look for _, _, look in flows]
+        told: list[tuple[Look, Lack | None]] = [(look, None) for _, _, look in flows]
         waiting = list(range(len(flows)))
         while waiting:
             share, waiting = _apart(waiting, flows)
@@ -50,7 +54,7 @@ class SecondOpinion:
         self,
         share: Sequence[int],
         flows: Sequence[tuple[Ends, CutFlow, Look]],
-        told: list[Look],
+        told: list[tuple[Look, Lack | None]],
         declared: Mapping[int, str],
         tool: Tool | Lack,
     ) -> None:
@@ -63,10 +67,8 @@ class SecondOpinion:
             write_capture(capture, (places[file, frame, at] for _, file, frame, at in packets))
             seen = dissect(capture, owners=[at for *_, at in packets], declared=declared, tool=tool)
         for at in share:
-            if at in seen.flows:
-                told[at] = complete(told[at], seen.flows[at])
-        if seen.lack is not None:
-            self.lacks[seen.lack] = self.lacks.get(seen.lack, 0) + len(share)
+            look, _ = told[at]
+            told[at] = complete(look, seen.flows[at]) if at in seen.flows else look, seen.lack
 
 
 def _apart(
