@@ -201,7 +201,7 @@ def test_empty_packets_are_bounded_too(tmp_path):
     packet = generate.ethernet(generate.ipv4("10.0.0.1", "10.0.0.2", 17, generate.udp(1, 2)))
     frames = [Frame(BEGIN + i * 2 * MILLISECOND, packet) for i in range(1500)]
     (one,) = Run(files(tmp_path, generate.pcap(frames))).cut(most_octets=640)
-    assert (len(one.packets), one.whole) == (picker.LEAST_PACKETS + 10, False)
+    assert (len(one.packets), one.whole) == (1024 + 10, False)
 
 
 def test_a_connection_on_reused_ports_is_not_taken_for_the_one_before(tmp_path):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from itertools import pairwise
 from random import Random
 
@@ -26,6 +27,13 @@ def noted(times, *, most, settings=lambda i: b"one"):
             setting=settings(i),
         )
     return index
+
+
+@pytest.mark.parametrize("most", [2, 3, 4, 7, 64])
+@pytest.mark.parametrize("count", [1, 2, 3, 5, 64, 65, 1000])
+def test_an_index_is_told_as_plain_data_and_made_of_it_again(most, count):
+    index = noted(range(count), most=most, settings=lambda i: b"one" if i < count // 2 else b"\0two")
+    assert list(Index.of(json.loads(json.dumps(index.told())))) == list(index)
 
 
 @pytest.mark.parametrize("most", [2, 3, 4, 7, 64])

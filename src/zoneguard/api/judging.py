@@ -11,6 +11,7 @@ from zoneguard.api.accounting import read_earlier
 from zoneguard.api.exports import ExportRead, discover_policy, export_format, read_export
 from zoneguard.api.reporting import report_of
 from zoneguard.capture.metering import Metered
+from zoneguard.dissect.record import MOST_LOOKS
 from zoneguard.errors import InputRefusedError
 
 if TYPE_CHECKING:
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from zoneguard.report.model import Report
     from zoneguard.rules.evidence import Evidence
     from zoneguard.text import Lang
-
-MOST_LOOKS = 200  # flows that the deep look opens for each question, unless told otherwise
 
 
 def check(

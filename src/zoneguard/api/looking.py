@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 Key: TypeAlias = tuple[tuple[int, int], tuple[int, int], int, int, int, int, int, int, int, int]
 
 _TCP = 6
+_PACKET_OCTETS = 512  # of memory for a packet beside what it carries
 
 _LOST = {
     "standard input": Text(
@@ -70,10 +71,10 @@ class Looking:
     """Opens the chosen flows of one judgement after the other: each once, and anew when it has grown.
 
     Payload does not leave it. `search` is the PATH in which tshark is looked for, once a flow needs it; `room` the
-    octets of payload that may be held at once, about half of what is taken.
+    octets of memory that packets may take at once, unless one flow alone takes more.
     """
 
-    def __init__(self, search: str, *, room: int = 64 << 20) -> None:
+    def __init__(self, search: str, *, room: int = 256 << 20) -> None:
         self._search, self._room = search, room
         self.known: dict[Key, Opened] = {}  # of the flows that were chosen last
 
@@ -163,11 +164,11 @@ class _Flow(NamedTuple):
     wanted: Wanted
     single: Conversation
     packets: int
-    octets: int  # of payload that may be held, at most
+    octets: int  # of memory that its packets take, at most
 
 
 def _flows(chosen: Chosen, judged: Judge) -> Iterator[_Flow]:
-    from zoneguard.capture.cutting import Wanted
+    from zoneguard.capture.cutting import Wanted, most_packets
     from zoneguard.rules.choosing import MOST_OCTETS, Ask
 
     table = chosen.flows.table
@@ -190,7 +191,9 @@ def _flows(chosen: Chosen, judged: Judge) -> Iterator[_Flow]:
         named = dict(zip(("orig", "resp", *names), key, strict=True))
         most = MOST_OCTETS[Ask(ask)]
         wanted = Wanted(**named, last_seen=last_seen, most_octets=most)
-        yield _Flow(key, wanted, single, packets, min(most, octets))
+        # A flow has no more than it carried, thrice: in its frames, as payload, and joined.
+        held = 3 * min(most, octets) + _PACKET_OCTETS * min(packets, most_packets(most))
+        yield _Flow(key, wanted, single, packets, held)
 
 
 def _cut(sources: Sources, wanted: Sequence[Wanted]) -> list[CutFlow]:
@@ -208,7 +211,7 @@ def _cut(sources: Sources, wanted: Sequence[Wanted]) -> list[CutFlow]:
 
 
 def _batches(due: Sequence[_Flow], room: int) -> Iterator[list[_Flow]]:
-    """Give runs of flows whose payload may be held at once; a flow has no more than it carried."""
+    """Give runs of flows whose packets may be held at once."""
     some: list[_Flow] = []
     octets = 0
     for flow in due:

@@ -14,11 +14,12 @@ from zoneguard.policy.services import format_service
 from zoneguard.policy.zoning import Zoning
 from zoneguard.report.when import day, time_zone
 from zoneguard.rules.catalogue import judge
+from zoneguard.rules.choosing import Chooser, carrying
 from zoneguard.rules.conversing import Judge
 from zoneguard.store.records import FlowDay
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from zoneguard.net.flow import Claim, TunnelEnds
     from zoneguard.policy.decide import Decided
     from zoneguard.policy.model import Policy
+    from zoneguard.rules.choosing import Chosen
+    from zoneguard.rules.evidence import Evidence
     from zoneguard.text import Text
 
 MOST_SERVICES = 20_000  # combinations of day, zones and service that are summed apart; beyond, as "other"
@@ -37,13 +40,15 @@ class Watch:
     """Judges flows cumulatively, from one begin on; memory is bounded as that of a Judge, and never grows with flows.
 
     `files` are the names that the numbers in flow tables stand for; the list may grow while the watch goes on.
+    At most `most_looks` flows are opened for each question; 0: none.
     """
 
-    def __init__(self, policy: Policy, *, files: Sequence[str]) -> None:
+    def __init__(self, policy: Policy, *, files: Sequence[str], most_looks: int = 0) -> None:
         self.sensors = ("", *(sensor.id for sensor in policy.sensors))
         zoning = Zoning(policy, self.sensors)
         self._names = np.array(zoning.names)
         self._judge = Judge(policy, zoning, files=files, sensors=self.sensors)
+        self._chooser = Chooser(policy, zoning, most=most_looks)
         self._zone = time_zone(policy.timezone)
         self._sums: dict[tuple[str, str, str, str], NDArray[np.int64]] = {}
         self._changed: set[tuple[str, str, str, str]] = set()  # of them, since they were asked for
@@ -51,6 +56,7 @@ class Watch:
     def add(self, table: FlowTable) -> tuple[FlowTable, NDArray[np.str_], NDArray[np.str_]]:
         """Judge flows that have ended; give them with their opener first, and the zones of both ends."""
         decided = self._judge.add(table)
+        self._chooser.add(carrying(decided))
         self._sum(decided)
         return decided.table, self._names[decided.orig_zone], self._names[decided.resp_zone]
 
@@ -63,18 +69,24 @@ class Watch:
         *,
         now: int,
         faults: tuple[Text, ...] = (),
+        opening: Callable[[Evidence, Chosen, Judge], Evidence] | None = None,
     ) -> tuple[Finding, ...]:
-        """Judge everything so far, and the flows that still live as they stand; `now` (ns) dates the approvals."""
+        """Judge everything so far, and the flows that still live as they stand; `now` (ns) dates the approvals.
+
+        `opening` gives the evidence with what the chosen flows show.
+        """
         self._judge.add(FlowTable.empty(), tunnels)
-        fork = self._judge.fork()
+        fork, chooser = self._judge.fork(), self._chooser.fork()
         for table in live:
-            fork.add(table)
+            chooser.add(carrying(fork.add(table)))
         evidence = fork.evidence(claims, coverage, today=day(now, self._zone), faults=faults)
+        if opening is not None and (chosen := chooser.chosen()) is not None:
+            evidence = opening(evidence, chosen, fork)
         return judge(evidence)
 
     def files_in_use(self) -> set[int]:
-        """Give the numbers of the files that conversations are found in."""
-        return self._judge.files_in_use()
+        """Give the numbers of the files that conversations, and flows that may be opened, are found in."""
+        return self._judge.files_in_use() | self._chooser.files_in_use()
 
     def flow_days(self) -> tuple[FlowDay, ...]:
         """Give what ended flows add up to so far, by day, zones and service: of sums that changed since the last time."""

@@ -81,6 +81,11 @@ class CutFrame:
     wire: int
 
 
+def most_packets(octets: int) -> int:
+    """Give how many packets are read at most of a flow of which so much payload is."""
+    return 1_024 + octets // 64
+
+
 def cut(
     inputs: Sequence[Input],
     read: Sequence[InputRead],

@@ -5,10 +5,10 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
 MOST_STRETCHES = 65_536  # of a run: 40 octets each
 LEAST_STRETCHES = 16  # of an input, however many there are
@@ -75,6 +75,23 @@ class Index:
                 so_far=latests[i - 1] if i else 0,
                 setting=settings[numbers[i]],
             )
+
+    def told(self) -> dict[str, Any]:
+        """Give it as plain data, to be kept once its input was read to the end."""
+        return {
+            "end": self.end,
+            "frames": self.frames,
+            "columns": [column.tolist() for column in self._columns],
+            "settings": [setting.hex() for setting in self._settings],
+        }
+
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> Index:
+        """Make it of what `told` gave. Raises KeyError or ValueError when that is damaged."""
+        made = cls(end=int(told["end"]), frames=int(told["frames"]))
+        made._columns = tuple(array("q", column) for column in told["columns"])
+        made._settings = {bytes.fromhex(one): at for at, one in enumerate(told["settings"])}
+        return made
 
     def _halve(self) -> None:
         begins, befores, leasts, latests, numbers = self._columns

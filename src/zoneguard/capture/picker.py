@@ -6,7 +6,7 @@ from bisect import bisect_right
 from typing import TYPE_CHECKING, Any, Final
 
 from zoneguard.capture import blank, kernels, layout
-from zoneguard.capture.cutting import CutFrame, CutPacket, spans_of
+from zoneguard.capture.cutting import CutFrame, CutPacket, most_packets, spans_of
 from zoneguard.capture.framing import set_up, walk_through
 from zoneguard.capture.layout import FULL, HIT_STRIDE, WANT_STRIDE
 from zoneguard.capture.reading import BUFFER, CHUNK, Reading, Walk
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from zoneguard.capture.index import Stretch
     from zoneguard.capture.source import Source
 
-LEAST_PACKETS: Final = 1_024
 LEAST_FRAMES: Final = 1 << 20  # octets
 _FRAME_BITS: Final = 40
 _TCP, _ICMP = 6, (1, 58)
@@ -221,7 +220,7 @@ def _ends(flow: Wanted) -> tuple[tuple[int, ...], bool]:
 
 def _want(flow: Wanted, key: tuple[int, ...]) -> tuple[int, ...]:
     octets = max(flow.most_octets, 0)
-    room = (octets, LEAST_FRAMES + 4 * octets, LEAST_PACKETS + octets // 64)
+    room = (octets, LEAST_FRAMES + 4 * octets, most_packets(octets))
     return (*key, flow.domain, flow.tunnel, *room, 0)
 
 

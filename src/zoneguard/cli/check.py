@@ -16,6 +16,7 @@ from zoneguard.cli.clock import time_of_run, total_size
 from zoneguard.cli.options import FORMAT, JOBS, OUTPUT, POLICY, files
 from zoneguard.cli.output import refuse_unwritable, write_octets
 from zoneguard.cli.progress import ProgressBar
+from zoneguard.dissect.record import MOST_LOOKS
 from zoneguard.errors import UsageError
 from zoneguard.findings.finding import SEVERITY_ORDER, Severity
 from zoneguard.report.forms import FORMS
@@ -98,7 +99,7 @@ FORMATS = tuple(FORMS)
     "--look",
     "most_looks",
     type=click.IntRange(min=0),
-    default=200,
+    default=MOST_LOOKS,
     show_default=True,
     metavar="N",
     words=Text(

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+MOST_LOOKS = 200  # flows that are opened for each question, unless told otherwise
+
 
 class Sight(StrEnum):
     """How much of a flow there was to look at."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass, fields, replace
 from enum import IntEnum
 from typing import TYPE_CHECKING
@@ -84,6 +85,16 @@ class Chooser:
         self._waiting += len(rows)
         if self._waiting > _SLACK * self._most * len(Ask):
             self._sift()
+
+    def fork(self) -> Chooser:
+        """Give a chooser that knows the same and may be told what is not final yet."""
+        made = copy(self)
+        made._kept, made._met = list(self._kept), self._met.copy()  # noqa: SLF001 - its own
+        return made
+
+    def files_in_use(self) -> set[int]:
+        """Give the numbers of the files that the flows begin in which it keeps."""
+        return {number for flows, _ in self._kept for number in np.unique(flows.table.file).tolist()}
 
     def chosen(self) -> Chosen | None:
         """Give what was kept, in the order of their first packets; None when there is nothing to open."""

@@ -1,15 +1,25 @@
-"""What a judgement remembers of its files: their names by number while something tells of them, and their faults."""
+"""What a judgement remembers of its files: their names by number, how flows are found in them again, their faults."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, overload
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
 
+from zoneguard.api.looking import Sources
+from zoneguard.capture.index import Index
+from zoneguard.capture.metering import Input, InputRead
+from zoneguard.capture.reading import Reading
 from zoneguard.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
+    from zoneguard.capture.source import Source
+
+STRETCHES = 4  # of one capture: a folder holds many, and a quarter of one is soon read again
+MOST_CAPTURES = 4_096  # that flows can be found in again: 2 kB each
 MOST_FAULTS = 100  # of a period that are told one by one
 _FORGET_AT = 1_000  # names beside those that were in use the last time
 
@@ -59,6 +69,59 @@ class Names(Sequence[str]):
     def restore(self, names: Mapping[int, str], following: int) -> None:
         """Take up the names of an earlier process; the next one gets the number `following`."""
         self._names, self._next = dict(names), following
+
+
+class Captures:
+    """The captures that were read last, with where in them stands what, so that flows can be read again."""
+
+    def __init__(self) -> None:
+        self._held: dict[int, tuple[Input, InputRead]] = {}
+
+    def add(self, number: int, source: Source, reading: Reading, *, path: str, sensor: int) -> None:
+        """Take a capture that was metered to its end under a number higher than those before."""
+        self._held[number] = (
+            Input(path=Path(path), sensor=sensor),
+            InputRead(
+                name=source.name,
+                size=source.size if source.size is not None else source.position,
+                sha256="",
+                reading=replace(reading, faults=[]),
+                modified=source.modified,
+            ),
+        )
+        if len(self._held) > MOST_CAPTURES:
+            del self._held[next(iter(self._held))]
+
+    def keep_from(self, number: int) -> None:
+        """Forget those that came before: no flow that goes on begins in them."""
+        self._held = {at: one for at, one in self._held.items() if at >= number}
+
+    def sources(self, domains: Sequence[int]) -> Sources:
+        """Give them as what flows are read again from; `domains` are those that they were metered with."""
+        return Sources(
+            inputs=[one for one, _ in self._held.values()],
+            read=[read for _, read in self._held.values()],
+            numbers=list(self._held),
+            domains=domains,
+        )
+
+    def told(self) -> list[list[Any]]:
+        """Give them as plain data, for the next process."""
+        return [
+            [
+                *(number, str(one.path), one.sensor, read.size, read.modified),
+                *(read.reading.first_seen, read.reading.last_seen, read.reading.index.told()),
+            ]
+            for number, (one, read) in self._held.items()
+        ]
+
+    def restore(self, told: Iterable[Sequence[Any]]) -> None:
+        """Take up what an earlier process told. Raises KeyError or ValueError when that is damaged."""
+        self._held = {}
+        for number, path, sensor, size, modified, first, last, index in told:
+            reading = Reading(first_seen=first, last_seen=last, index=Index.of(index))
+            read = InputRead(name=path, size=size, sha256="", reading=reading, modified=modified)
+            self._held[number] = Input(path=Path(path), sensor=sensor), read
 
 
 class Faults:

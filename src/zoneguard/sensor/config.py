@@ -11,6 +11,7 @@ from enum import StrEnum
 from pathlib import Path  # noqa: TC003 - pydantic looks into Secret
 from typing import TYPE_CHECKING
 
+from zoneguard.dissect.record import MOST_LOOKS
 from zoneguard.findings.finding import Severity
 
 if TYPE_CHECKING:
@@ -82,11 +83,15 @@ class Recurrence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judging:
-    """How often to judge and commit, when to begin anew, after how long without a sighting a finding is gone."""
+    """How often to judge and commit, when to begin anew, after how long without a sighting a finding is gone.
+
+    `look`: flows that are opened for each question, where folders alone are watched; 0 opens none.
+    """
 
     window: int = 60
     period: Period = Period.DAY
     gone_after: int = 7 * 86400
+    look: int = MOST_LOOKS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,3 +229,8 @@ class Config:
     metrics: Metrics | None
     low_water: int  # free octets where the state folder lies, below which nothing optional is written
     status: Path
+
+    @property
+    def looks(self) -> int:
+        """Flows that are opened for each question: packets of an interface are gone when they were metered."""
+        return 0 if self.interfaces else self.judge.look

@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from zoneguard.dissect.record import MOST_LOOKS
 from zoneguard.findings.finding import Severity
 from zoneguard.policy.document import Shape
 from zoneguard.policy.values import Identifier, OneOf, SpanText
@@ -87,6 +88,10 @@ class JudgeShape(Shape):
     window: SpanText = Field(default="1m", validate_default=True)
     period: PeriodWord = Field(default="day", validate_default=True)
     gone_after: SpanText = Field(default="7d", validate_default=True)
+    look: Annotated[int, Field(ge=0, le=10_000)] = Field(
+        default=MOST_LOOKS,
+        description="flows that are opened for each question, where folders alone are watched; 0 opens none",
+    )
 
 
 class TimeoutsShape(Shape):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from zoneguard.capture import flows, layout
 from zoneguard.capture.expiry import Timeouts
@@ -12,12 +12,14 @@ from zoneguard.capture.live import wait_for
 from zoneguard.capture.portable import Portable, listen, stands
 from zoneguard.capture.source import open_source
 from zoneguard.capture.tables import Meter
+from zoneguard.sensor.captures import STRETCHES, Captures
 from zoneguard.sensor.events import Link
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from typing import BinaryIO
 
+    from zoneguard.api.looking import Sources
     from zoneguard.capture.live import Ring
     from zoneguard.capture.source import Source
     from zoneguard.net.flow import CaptureCoverage, Claim, FlowTable, TunnelEnds
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 # What the process takes beside its flow table, measured: the program and its libraries 240 MB, the judgement at its
 # peak 100 MB, flows on their way into the history 60 MB (bench/endless.py).
 REST_OCTETS = 400 << 20
+LOOK_OCTETS = 100 << 20  # of memory while flows are opened
 ROW_OCTETS = (
     264  # of memory for one live flow: its row, its slots, and what is made of it when the table is full
 )
@@ -50,12 +53,13 @@ class Hearing:
             compiled=True,
             emit=lambda rows: emit(flows.to_flows(rows)),
             timeouts=_timeouts(config),
-            most_rows=(config.memory - REST_OCTETS) // ROW_OCTETS,
+            most_rows=(config.memory - REST_OCTETS - (LOOK_OCTETS if config.looks else 0)) // ROW_OCTETS,
             most_claims=MOST_CLAIMS,
             idle_tcp=config.timeouts.idle_tcp,
             idle_other=config.timeouts.idle_other,
             domains=domains,
         )
+        self.captures = Captures()
         self._files = files
         self._rings: dict[str, Ring | Portable] = {}
         self._sensor_of: dict[str, int] = {}
@@ -170,17 +174,26 @@ class Hearing:
         number = self._files.add(file.path)
         with source.raw:
             reading = self.meter.read(
-                source, file=number, sensor=sensor, progress=lambda octets, packets: alive()
+                source,
+                file=number,
+                sensor=sensor,
+                stretches=STRETCHES,
+                progress=lambda octets, packets: alive(),
             )
             rest = bytearray(1 << 20)
             while count := source.raw.readinto(rest):  # type: ignore[attr-defined]
                 digest.update(memoryview(rest)[:count])
+        self.captures.add(number, source, reading, path=file.path, sensor=sensor)
         self.expire(self.clock())
         return tuple(reading.faults), None if reading.refused else digest.hexdigest()
 
     def clock(self) -> int:
         """Give the latest time that a packet was stamped with; 0 before the first."""
         return int(self.meter.t.scalars[layout.Z_NOW])
+
+    def sources(self) -> Sources:
+        """Give the captures that flows can be read again from."""
+        return self.captures.sources([int(one) for one in self.meter.t.domains])
 
     # --- what is there ----------------------------------------------------------------------------------
 
@@ -211,8 +224,9 @@ class Hearing:
         return self.meter.files_in_use() | set(self._number_of.values())
 
     def begin_counting(self) -> None:
-        """Forget claims and counters: they belong to a judgement that has ended."""
+        """Forget claims, counters and captures that are of a judgement that has ended."""
         self.meter.window()
+        self.captures.keep_from(min(self.meter.files_in_use()))
 
     def cut(self, now: int) -> None:
         """Hand on what live flows hold; they go on as further pieces of the same flows."""
@@ -243,9 +257,10 @@ class Hearing:
         """Write the state of the meter, to go on from in another process. Raises OSError."""
         self.meter.checkpoint(out)
 
-    def restore(self, source: BinaryIO) -> None:
+    def restore(self, source: BinaryIO, captures: Sequence[Sequence[Any]]) -> None:
         """Take up the state that an earlier process left. Raises InputRefusedError."""
         self.meter.restore(source)
+        self.captures.restore(captures)
 
 
 def _timeouts(config: Config) -> Timeouts:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
+from zoneguard.api.looking import Looking
 from zoneguard.api.watching import Watch, since
 from zoneguard.errors import ExitCode, InputRefusedError, StoreUnavailableError
 from zoneguard.findings.finding import Severity
@@ -11,12 +12,16 @@ from zoneguard.findings.threshold import has_failing, is_unsure
 from zoneguard.net.flow import CaptureCoverage
 from zoneguard.sensor import commands as do
 from zoneguard.sensor.captures import Faults, Names
-from zoneguard.sensor.memory import Judged, Run, Stand
+from zoneguard.sensor.hearing import LOOK_OCTETS
+from zoneguard.sensor.memory import Judged, Run
 from zoneguard.sensor.sentences import said
+from zoneguard.sensor.stand import Stand
 from zoneguard.store.parquet import Flows
 from zoneguard.store.records import Blindness, CoverageWindow, FileDone
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from zoneguard.findings.finding import Finding
     from zoneguard.net.flow import FlowTable
     from zoneguard.policy.model import Policy
@@ -33,13 +38,16 @@ class Judgement:
     """Judges what a sensor hears, from the begin of a period on. `is_live`: interfaces are heard, not folders alone.
 
     Over folders alone it is taken up where an earlier process left it; over interfaces each process begins anew,
-    since what passed in between is lost.
+    since what passed in between is lost. `most_looks` flows are opened for each question, with the tshark that is
+    found in `search` (a PATH).
     """
 
-    def __init__(self, memory: Memory, *, is_live: bool) -> None:
+    def __init__(self, memory: Memory, *, is_live: bool, most_looks: int, search: str) -> None:
         self.files = Names()  # that flows tell by number: interfaces and captures
         self.flows = 0  # that ended, since the process began
         self.is_live = is_live
+        self.most_looks = most_looks  # from the next judgement on
+        self._looking = Looking(search, room=LOOK_OCTETS)
         self._memory = memory
         self._policy: Policy | None = None
         self._watch: Watch | None = None
@@ -55,7 +63,8 @@ class Judgement:
     def judge_by(self, policy: Policy, *, now: int) -> None:
         """Judge by this policy from now on, anew."""
         self._policy = policy
-        self._watch = Watch(policy, files=self.files)
+        self._watch = Watch(policy, files=self.files, most_looks=self.most_looks)
+        self._looking.known = {}
         self._run = Run(policy_sha256=policy.sha256, started=now)
 
     def begin(self, period: str, hearing: Hearing, *, now: int) -> tuple[Text, ...]:
@@ -71,12 +80,13 @@ class Judgement:
             resumed = self._memory.resume(period=period, policy_sha256=policy.sha256)
             if resumed is not None:
                 with resumed.meter:
-                    hearing.restore(resumed.meter)
+                    hearing.restore(resumed.meter, resumed.stand.captures)
         except (InputRefusedError, StoreUnavailableError) as error:
             return (said(error),)
         if resumed is not None:
             stand = resumed.stand
             self.files.restore(stand.names, stand.next_name)
+            self._looking.known = dict(stand.looks)
             self._faults = Faults(stand.faults, stand.more_faults)
             self._run = resumed.run
             for flows in resumed.flows:
@@ -99,10 +109,13 @@ class Judgement:
         self._digests[file] = digest or ""
         self._faults.add(faults)
 
-    def judge(self, window: Window, hearing: Hearing, *, final: bool, ends: bool) -> None:
+    def judge(
+        self, window: Window, hearing: Hearing, *, final: bool, ends: bool, alive: Callable[[], None]
+    ) -> None:
         """Judge everything of the period so far, and prepare its commit.
 
         `final`: nothing more comes in this process. `ends`: the period, or the policy, ends with this window.
+        `alive` is called now and then.
         """
         hearing.drain()
         if final and self.is_live:
@@ -118,6 +131,9 @@ class Judgement:
             since(covered, self._base, dropped=self._lost),
             now=now,
             faults=self._faults.told(),
+            opening=lambda evidence, chosen, judged: self._looking.into(
+                evidence, chosen, judged, hearing.sources(), at_last=final or ends, alive=alive
+            ),
         )
         self._forget_names(hearing)
         stand = None
@@ -128,6 +144,8 @@ class Judgement:
                 next_name=len(self.files),
                 faults=tuple(self._faults.first),
                 more_faults=self._faults.more,
+                captures=hearing.captures.told(),
+                looks=self._looking.known,
             )
         self._memory.prepare(
             Judged(

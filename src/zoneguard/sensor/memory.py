@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from collections import Counter
 from contextlib import suppress
@@ -18,9 +16,9 @@ from zoneguard.sensor import messages
 from zoneguard.sensor.messages import findings_messages, notice_messages
 from zoneguard.sensor.outputs import retention_of
 from zoneguard.sensor.resolve import read_secret
+from zoneguard.sensor.stand import pack_stand, unpack_stand
 from zoneguard.store.history import History
 from zoneguard.store.opening import open_store
-from zoneguard.store.parquet import Flows, packed, unpacked
 from zoneguard.store.records import Commit
 from zoneguard.store.upkeep import take_up, tidy
 from zoneguard.text import Text
@@ -35,14 +33,14 @@ if TYPE_CHECKING:
     from zoneguard.findings.lifecycle import Blind, Key, Known
     from zoneguard.sensor.config import Config
     from zoneguard.sensor.folder import File
+    from zoneguard.sensor.stand import Stand
+    from zoneguard.store.parquet import Flows
     from zoneguard.store.records import Blindness, CoverageWindow, FileDone, FlowDay, Part
     from zoneguard.store.store import Store
 
 SECOND = 1_000_000_000
 DAY = 86_400
 HOUR = 3600 * SECOND
-_HEAD = 8  # octets that tell the length of what stands before the meter's state
-_DIGEST = 32
 MOST_HELD = 100_000  # flows that wait for the next commit in memory: about 40 MB
 MOST_OWED = 100_000  # flows that wait for room in the history: about 30 MB, as Parquet a fifth of it
 
@@ -93,17 +91,6 @@ class Judged:
     files: tuple[FileDone, ...] = ()
     stand: Stand | None = None
     meter: Callable[[BinaryIO], None] | None = None  # writes its state, beside a stand
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stand:
-    """Where a sensor stands in its files: their names by number, and what was wrong with them."""
-
-    period: str
-    names: Mapping[int, str]
-    next_name: int
-    faults: tuple[Text, ...] = ()
-    more_faults: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -274,7 +261,7 @@ class Memory:
                 self.notices.append(_begun_anew())
             return None
         try:
-            stand, numbers, owed = _unpacked(file)
+            stand, numbers, owed = unpack_stand(file)
             if stand.period != period or last.policy_sha256 != policy_sha256:
                 file.close()
                 return None
@@ -313,7 +300,7 @@ class Memory:
     def _stands(self, judged: Judged) -> _Checkpoint | None:
         if judged.stand is None or judged.meter is None or not judged.run.whole:
             return None
-        return _Checkpoint(_packed(judged.run, judged.stand, self._owed), judged.meter)
+        return _Checkpoint(pack_stand(judged.stand, judged.run.parts, self._owed), judged.meter)
 
     def _take_acknowledgements(self) -> None:
         """Learn what people acknowledged meanwhile, beside this process."""
@@ -423,44 +410,6 @@ class Memory:
             for path in self._config.state.glob("checkpoint-*"):
                 if path.name != kept:
                     path.unlink(missing_ok=True)
-
-
-def _packed(run: Run, stand: Stand, owed: Sequence[Flows]) -> bytes:
-    """Write all that is told before the state of the meter, which has a digest of its own."""
-    flows = packed(Flows.concatenate(owed)) if owed else b""
-    head = {
-        "period": stand.period,
-        "names": list(stand.names.items()),
-        "next_name": stand.next_name,
-        "faults": [[fault.ja, fault.en] for fault in stand.faults],
-        "more_faults": stand.more_faults,
-        "parts": run.parts,
-        "owed": len(flows),
-    }
-    told = json.dumps(head).encode()
-    octets = b"".join((len(told).to_bytes(_HEAD, "little"), told, flows))
-    return hashlib.sha256(octets).digest() + len(octets).to_bytes(_HEAD, "little") + octets
-
-
-def _unpacked(file: BinaryIO) -> tuple[Stand, list[int], Flows]:
-    """Read what `_packed` wrote, and leave the file at the state of the meter."""
-    digest, length = file.read(_DIGEST), int.from_bytes(file.read(_HEAD), "little")
-    if length > os.fstat(file.fileno()).st_size:
-        raise ValueError("The length is damaged.")
-    octets = file.read(length)
-    if hashlib.sha256(octets).digest() != digest:
-        raise ValueError("The digest differs.")
-    flows = _HEAD + int.from_bytes(octets[:_HEAD], "little")
-    head = json.loads(octets[_HEAD:flows])
-    owed = unpacked(octets[flows:]) if head["owed"] else Flows.concatenate([])
-    stand = Stand(
-        period=head["period"],
-        names=dict(head["names"]),
-        next_name=head["next_name"],
-        faults=tuple(Text(ja=ja, en=en) for ja, en in head["faults"]),
-        more_faults=head["more_faults"],
-    )
-    return stand, head["parts"], owed
 
 
 def _damaged(path: Path) -> Text:

@@ -60,6 +60,7 @@ def resolve(document: doc.Document, source: Source, sha256: str) -> cfg.Config:
             window=document.judge.window,
             period=document.judge.period,
             gone_after=document.judge.gone_after,
+            look=document.judge.look,
         ),
         timeouts=cfg.Timeouts(
             idle_tcp=document.timeouts.idle_tcp,

@@ -221,7 +221,9 @@ class Runner:
 
     def _judge(self, command: do.Judge, *, ends: bool) -> None:
         began = time.perf_counter()
-        self._judges().judge(command.window, self._hears(), final=command.final, ends=ends)
+        self._judges().judge(
+            command.window, self._hears(), final=command.final, ends=ends, alive=self._voice.show_life
+        )
         self._counts = with_window(self._counts, command.window, time.perf_counter() - began)
         self._tell_notices()
 
@@ -280,6 +282,7 @@ class Runner:
         if self._hearing is not None and self._judgement is not None:
             self._hearing.adopt(config)
             self._judgement.is_live = bool(config.interfaces)
+            self._judgement.most_looks = config.looks
         if before is not None:
             self._get_ready()
 
@@ -295,7 +298,12 @@ class Runner:
         config, policy, memory = there(self._config), there(self._read_policy), self._remembers()
         domains = overlap_domains(policy)
         if self._judgement is None:
-            self._judgement = Judgement(memory, is_live=bool(config.interfaces))
+            self._judgement = Judgement(
+                memory,
+                is_live=bool(config.interfaces),
+                most_looks=config.looks,
+                search=self._world.environment.get("PATH", os.defpath),
+            )
         if self._hearing is None:
             judgement = self._judgement
             self._hearing = Hearing(config, domains, emit=judgement.ended, files=judgement.files)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from zoneguard.api.judging import check
+from zoneguard.dissect.record import MOST_LOOKS
 from zoneguard.errors import ZoneGuardError
 from zoneguard.findings.finding import Severity
 from zoneguard.sensor.folder import File
@@ -259,7 +260,7 @@ def checked(files: list[Path]) -> Held:
     return numbers(findings_of_check(files))
 
 
-def findings_of_check(files: list[Path]) -> tuple[Finding, ...]:
+def findings_of_check(files: list[Path], *, most_looks: int = MOST_LOOKS) -> tuple[Finding, ...]:
     return check(
         [str(path) for path in files],
         ROOT / "zones.yaml",
@@ -267,7 +268,8 @@ def findings_of_check(files: list[Path]) -> tuple[Finding, ...]:
         fail_on=Severity.MEDIUM,
         today=None,
         generated=time.time_ns(),
-        most_looks=0,  # a sensor keeps no packets, so it opens no flows
+        most_looks=most_looks,
+        search=os.environ["PATH"],
     ).findings
 
 

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from tests.sensor.faults.daemon import HURRY, Daemon, checked
-from tests.sensor.faults.traffic import Rotation, day, samples
+from tests.sensor.faults.traffic import Rotation, day, real, samples
 from zoneguard.errors import ExitCode
 
 
@@ -24,6 +24,8 @@ def test_a_day_in_files_gives_the_findings_of_check(daemon):
         rotation.put(capture)
     expected = checked(rotation.files)
     assert len(expected) > 30
+    # What only opened flows tell: tools of remote control, tunnels in what looks like something else.
+    assert {"ZG-B05", "ZG-F01"} <= {rule for rule, *_ in expected.values()}
     # One window: what an early one tells of a young conversation is held beside what is told of it in the end.
     daemon.configure(judge=daemon.document["judge"] | {"window": "30s"})
     daemon.start()
@@ -67,3 +69,40 @@ def test_a_stop_in_the_middle_of_a_day_changes_nothing(daemon, history):
     daemon.assert_same_as_check(rotation.files)
     daemon.assert_told_once()
     assert daemon.notices() == []
+
+
+def test_what_opened_flows_showed_outlives_their_captures_and_a_restart(daemon):
+    rotation = Rotation(daemon.inbox)
+    for capture in real():
+        rotation.put(capture)
+    daemon.start()
+    daemon.until_read(rotation.files)
+    assert daemon.stop() == ExitCode.CLEAN
+    kept = daemon.folder / "kept"
+    kept.mkdir()
+    for file in rotation.files:
+        file.rename(kept / file.name)
+    daemon.start()
+    daemon.until_up()
+    fresh = rotation.put(samples()[0])
+    daemon.until_read([fresh])
+    assert daemon.stop() == ExitCode.CLEAN
+    daemon.assert_same_as_check([*sorted(kept.iterdir()), fresh])
+    daemon.assert_told_once()
+    assert daemon.notices() == []
+
+
+def test_a_flow_that_grew_after_its_capture_was_deleted_is_told_as_not_opened(daemon):
+    rotation = Rotation(daemon.inbox)
+    captures = day(hours=12, flows=32)
+    for capture in captures[:6]:
+        rotation.put(capture)
+    daemon.start()
+    daemon.until_read(rotation.files)
+    for file in rotation.files:
+        file.unlink()
+    later = [rotation.put(capture) for capture in captures[6:]]
+    daemon.until_read(later)
+    assert daemon.stop() == ExitCode.CLEAN
+    said = [one.message.en for one in daemon.stored() if one.rule == "ZG-I01"]
+    assert any("flows could not be read again" in one for one in said), said

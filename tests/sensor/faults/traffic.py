@@ -110,8 +110,13 @@ def questions(chance: Random, start: int, client: str, server: str, sport: int) 
 
 
 def samples() -> list[Path]:
-    """Name the sample captures of the project."""
-    return sorted((ROOT / "captures").glob("*.pcap"))
+    """Name the sample captures of the project, those of real programs last: they are opened to be judged."""
+    return [*sorted((ROOT / "captures").glob("*.pcap")), *real()]
+
+
+def real() -> list[Path]:
+    """Name the captures of real programs."""
+    return sorted((ROOT / "captures/real").glob("*.pcap*"))
 
 
 class Rotation:

@@ -86,9 +86,9 @@ def _not_opened(evidence: Evidence) -> Iterator[Finding]:
             "not-opened",
             Text(
                 ja=f"中を確かめる対象のうち {left:,} フローは、件数の上限により開いていません。"
-                "--look に大きな数を与えると、より多く確かめます。",
+                "--look（センサーでは judge.look）に大きな数を与えると、より多く確かめます。",
                 en=f"{left:,} flow{plural(left)} that were to be opened were not, for the bound on their number;"
-                " give --look a greater one to open more.",
+                " give --look (of a sensor: judge.look) a greater one to open more.",
             ),
             grave=False,
         )
