@@ -100,12 +100,15 @@ class Looking:
         due = [
             flow
             for flow in flows
-            if (known := self.known.get(flow.key)) is None
-            or flow.packets >= 2 * known.packets
-            or (at_last and flow.packets != known.packets)
+            if (one := self.known.get(flow.key)) is None
+            or flow.packets >= 2 * one.packets
+            or (at_last and flow.packets != one.packets)
         ]
-        fresh = self._open(due, sources, evidence.policy, alive) if due else {}
-        self.known = {flow.key: fresh.get(flow.key) or self.known[flow.key] for flow in flows}
+        known = self.known
+        if due:
+            fresh = self._open(due, sources, evidence.policy, alive)
+            known = known | {key: _beside(known.get(key), one) for key, one in fresh.items()}
+        self.known = {flow.key: known[flow.key] for flow in flows}
         opened = [self.known[flow.key] for flow in flows]
         whole = {_kind(one): one for one in reversed(evidence.conversations)}
         return replace(
@@ -155,6 +158,16 @@ class Looking:
             for flow, packets, (one, lack) in zip(some, cut, looks, strict=True):
                 found[flow.key] = Opened(flow.packets, one, packets.lost, lack)
         return found
+
+
+def _beside(known: Opened | None, fresh: Opened) -> Opened:
+    """Give what a flow showed that was opened anew: where its packets are gone, what it had shown before."""
+    from zoneguard.dissect.record import Sight
+
+    if known is None or fresh.lost is None or known.look.sight is Sight.NOTHING:
+        return fresh
+    seen = Sight.OPENING if known.look.sight is Sight.WHOLE else known.look.sight
+    return fresh._replace(look=replace(known.look, sight=seen))
 
 
 class _Flow(NamedTuple):
