@@ -72,6 +72,45 @@ def _compiled_load(size: int) -> Any:  # noqa: ANN401 - Numba's own kind of func
     return intrinsic(load)
 
 
+def prefetch() -> Any:  # noqa: ANN401 - Numba's own kind of function
+    """Give what asks for the cache lines of an element before it is needed, without waiting for them.
+
+    (array, index, line): which line of the element, from 0. An index that is out of range does no harm, since a
+    prefetch never faults. Interpreted it does nothing.
+    """
+    if not compiled:
+        return _nothing
+    from llvmlite import ir
+    from numba import types
+    from numba.core import cgutils
+    from numba.extending import intrinsic
+
+    def ask(typingctx: Any, array: Any, at: Any, line: Any) -> Any:  # noqa: ANN401, ARG001
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ANN401
+            kind = signature.args[0]
+            view = context.make_array(kind)(context, builder, arguments[0])
+            at_index = [arguments[1]]
+            where = cgutils.get_item_pointer(context, builder, kind, view, at_index)  # type: ignore[no-untyped-call]
+            octet = ir.IntType(8).as_pointer()
+            where = builder.gep(
+                builder.bitcast(where, octet), [builder.mul(arguments[2], ir.Constant(ir.IntType(64), 64))]
+            )
+            number = ir.IntType(32)
+            told = builder.module.declare_intrinsic(
+                "llvm.prefetch", [octet], ir.FunctionType(ir.VoidType(), [octet, number, number, number])
+            )
+            builder.call(told, [where, number(1), number(3), number(1)])
+            return ir.Constant(ir.IntType(64), 0)
+
+        return types.int64(array, types.int64, types.int64), generate
+
+    return intrinsic(ask)
+
+
+def _nothing(array: object, at: int, line: int) -> int:  # noqa: ARG001
+    return 0
+
+
 def fence() -> Any:  # noqa: ANN401 - Numba's own kind of function
     """Give a full memory barrier for code that shares memory with the kernel of the system.
 
