@@ -49,7 +49,7 @@ class Export:
     def mark(self, number: int, state: LineState) -> None:
         """State what became of a line; the worse of two states stays."""
         before = self._states[number - 1]
-        if before is None or _ORDER[state] > _ORDER[before]:
+        if before is None or (before is not state and _ORDER[state] > _ORDER[before]):
             self._states[number - 1] = state
 
     def is_marked(self, number: int) -> bool:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from zoneguard.errors import InputRefusedError
 from zoneguard.firewall.export import SHOWN
@@ -16,8 +15,7 @@ if TYPE_CHECKING:
     from zoneguard.firewall.export import Export
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """One object: a table, chain, rule, set, map or other; `first` and `last` are its lines."""
 
     kind: str

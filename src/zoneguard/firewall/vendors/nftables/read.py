@@ -74,7 +74,7 @@ def read(export: Export) -> tuple[Ruleset, ...]:
 def _place(export: Export, tables: dict[tuple[str, str], _Table], item: Item) -> None:
     """Put an object to its table; those of families that forward no IP packet decide nothing here."""
     key = item.key()
-    table = tables.setdefault(key, _Table(*key))
+    table = tables.get(key) or tables.setdefault(key, _Table(*key))
     name = str(item.data.get("name", ""))
     item.mark(export, LineState.PARSED)
     if item.kind == "table":

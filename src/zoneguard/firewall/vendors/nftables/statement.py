@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from zoneguard.firewall.vendors.nftables.words import Words
 
 _BARE = ("accept", "drop", "return", "continue", "notrack")
+_SAID: dict[str, dict[str, Any]] = {name: {name: None} for name in _BARE}  # said often, and shared
 _VERDICTS = (*_BARE[:4], "jump", "goto")
 _TERMINAL = frozenset({*_VERDICTS, "reject", "dnat", "snat", "masquerade", "redirect", "queue", "tproxy"})
 _NAT_FLAGS = frozenset({"random", "fully-random", "persistent"})
@@ -33,18 +34,18 @@ _SET_FIELDS = frozenset({"size", "policy", "gc-interval", "auto-merge", "comment
 
 def read_rule(words: Words) -> dict[str, Any]:
     """Read a rule to its end; gives `expr` and, where there is one, `comment`."""
-    rule: dict[str, Any] = {"expr": []}
+    statements: list[dict[str, Any]] = []
+    rule: dict[str, Any] = {"expr": statements}
     while not words.ends_statement():
-        if words.peek() == "comment":
-            words.next()
-            rule["comment"] = words.next().text
+        if words.take("comment"):
+            rule["comment"] = words.next()
             continue
         start = words.at
         try:
-            rule["expr"].append(_statement(words))
+            statements.append(_statement(words))
         except (NotUnderstoodError, ValueError):
             words.at, words.nested = start, 0
-            rule["expr"].append({"unknown": _skipped(words)})
+            statements.append({"unknown": _skipped(words)})
         if words.at == start:
             words.next()
     return rule
@@ -52,24 +53,24 @@ def read_rule(words: Words) -> dict[str, Any]:
 
 def _skipped(words: Words) -> str:
     """Take words up to the next one that ends a rule; at least one."""
-    taken, depth = [words.next().text], 0
+    taken, depth = [words.next()], 0
     while not words.over:
         text = words.peek()
         if depth == 0 and (words.ends_statement() or text in _TERMINAL or text == "comment"):
             break
         depth += (text == "{") - (text == "}")
-        taken.append(words.next().text)
+        taken.append(words.next())
     return " ".join(taken)
 
 
 def _statement(words: Words) -> dict[str, Any]:
     name = words.peek()
-    if name in _BARE:
-        words.next()
-        return {name: None}
+    if name in _SAID:
+        words.skip(1)
+        return _SAID[name]
     if name in {"jump", "goto"}:
         words.next()
-        return {name: {"target": words.next().text}}
+        return {name: {"target": words.next()}}
     if name in _STATEMENTS:
         words.next()
         return _STATEMENTS[name](words)
@@ -81,14 +82,17 @@ def _known_match(words: Words) -> dict[str, Any]:
 
     Such a one depends on nothing but its words, as long as the next one does not carry it on.
     """
-    key, behind = tuple(words.seen[words.at : words.at + 3]), words.peek(3)
-    known = words.matches.get(key) if behind not in _CARRYING_ON else None
+    start = words.at
+    first, second, third, behind = words.seen[start : start + 4]
+    if behind in _CARRYING_ON:
+        return _match(words)
+    key = first, second, third
+    known = words.matches.get(key)
     if known is not None:
         words.skip(3)
         return known
-    start = words.at
     found = _match(words)
-    if words.at == start + 3 and behind not in _CARRYING_ON and key[2] not in {"set", "vmap"}:
+    if words.at == start + 3 and third not in {"set", "vmap"}:
         words.matches[key] = found
     return found
 
@@ -100,8 +104,8 @@ def _match(words: Words) -> dict[str, Any]:
     if words.take("set"):
         # What is written where is of no account: marks and counters decide only where they are asked.
         value = words.rest_of_statement()
-        return {"mangle": {"key": key, "value": " ".join(word.text for word in value)}}
-    operator = words.next().text if words.peek() in _OPERATORS else ""
+        return {"mangle": {"key": key, "value": " ".join(value)}}
+    operator = words.next() if words.peek() in _OPERATORS else ""
     right = read_value(words)
     if words.take("/"):  # tcp flags syn / fin,syn,rst,ack
         mask = read_value(words)
@@ -116,7 +120,7 @@ def _is_set(value: Any) -> bool:  # noqa: ANN401 - any JSON
 
 def _map_data(words: Words) -> Any:  # noqa: ANN401 - any JSON
     if words.peek().startswith("@"):
-        return words.next().text
+        return words.next()
     return {"set": read_elements(words, read_verdict)}
 
 
@@ -129,7 +133,7 @@ def read_verdict(words: Words) -> Any:  # noqa: ANN401 - any JSON
 
 def _counter(words: Words) -> dict[str, Any]:
     if words.take("name"):
-        return {"counter": words.next().text}
+        return {"counter": words.next()}
     while words.peek() in {"packets", "bytes"}:
         words.next()
         words.next()
@@ -139,8 +143,8 @@ def _counter(words: Words) -> dict[str, Any]:
 def _log(words: Words) -> dict[str, Any]:
     said: dict[str, Any] = {}
     while words.peek() in {"prefix", "group", "level", "snaplen", "queue-threshold", "flags"}:
-        name = words.next().text
-        said[name] = words.next().text
+        name = words.next()
+        said[name] = words.next()
         while name == "flags" and words.peek() in {"sequence", "options", ","}:
             words.next()
     return {"log": said}
@@ -149,7 +153,7 @@ def _log(words: Words) -> dict[str, Any]:
 def _reject(words: Words) -> dict[str, Any]:
     if not words.take("with"):
         return {"reject": None}
-    kind = words.next().text
+    kind = words.next()
     if kind == "tcp":
         words.next()
         return {"reject": {"type": "tcp reset"}}
@@ -160,7 +164,7 @@ def _reject(words: Words) -> dict[str, Any]:
 
 def _limit(words: Words) -> dict[str, Any]:
     if words.take("name"):
-        return {"limit": words.next().text}
+        return {"limit": words.next()}
     words.take("rate")
     words.take("over")
     words.take("until")
@@ -175,7 +179,7 @@ def _limit(words: Words) -> dict[str, Any]:
 
 def _quota(words: Words) -> dict[str, Any]:
     if words.take("name"):
-        return {"quota": words.next().text}
+        return {"quota": words.next()}
     words.take("over")
     words.take("until")
     words.next()
@@ -189,7 +193,7 @@ def _quota(words: Words) -> dict[str, Any]:
 def _translation(name: str, words: Words) -> dict[str, Any]:
     said: dict[str, Any] = {}
     if words.peek() in {"ip", "ip6"} and words.peek(1) != "saddr" and words.peek(1) != "daddr":
-        said["family"] = words.next().text
+        said["family"] = words.next()
     if words.take("prefix"):
         said["type_flags"] = "prefix"
     if words.take("to"):
@@ -204,7 +208,7 @@ def _translation(name: str, words: Words) -> dict[str, Any]:
 def _translation_target(said: dict[str, Any], words: Words) -> None:
     """Read `10.0.0.1`, `10.0.0.1-10.0.0.9:1000-2000`, `[fd00::1]:80`, `:80`, a network, or a map from a key."""
     if words.peek().startswith(":"):
-        said["port"] = scalar(words.next().text[1:])
+        said["port"] = scalar(words.next()[1:])
         return
     if words.peek(1) in {"saddr", "daddr", "sport", "dport"} or words.peek(2) in {"map", "."}:
         key = read_key(words)
@@ -212,7 +216,7 @@ def _translation_target(said: dict[str, Any], words: Words) -> None:
             raise NotUnderstoodError
         said["addr"] = {"map": {"key": key, "data": _map_data(words)}}
         return
-    text = words.next().text
+    text = words.next()
     if text.startswith("["):
         address, _, port = text[1:].partition("]")
         address = address.replace("]-[", "-")
@@ -227,7 +231,7 @@ def _translation_target(said: dict[str, Any], words: Words) -> None:
 
 
 def _set_update(name: str, words: Words) -> dict[str, Any]:
-    target = words.next().text
+    target = words.next()
     if not target.startswith("@") or not words.take("{"):
         raise NotUnderstoodError
     words.skip_block()
@@ -274,17 +278,17 @@ def read_set_body(words: Words) -> dict[str, Any]:
     """Read what stands between the braces of a set or map, and the closing brace."""
     data: dict[str, Any] = {}
     while not words.over and not words.take("}"):
-        name = words.next().text
+        name = words.next()
         if name in {"type", "typeof"}:
-            of_key, _, of_value = " ".join(word.text for word in words.rest_of_statement()).partition(" : ")
+            of_key, _, of_value = " ".join(words.rest_of_statement()).partition(" : ")
             parts = of_key.split(" . ")
             data["type"] = parts if len(parts) > 1 else of_key
             if of_value:
                 data["map"] = of_value
         elif name == "flags":
-            data["flags"] = [word.text for word in words.rest_of_statement() if word.text != ","]
+            data["flags"] = [word for word in words.rest_of_statement() if word != ","]
         elif name == "timeout":
-            data["timeout"] = " ".join(word.text for word in words.rest_of_statement())
+            data["timeout"] = " ".join(words.rest_of_statement())
         elif name == "elements":
             words.take("=")
             start = words.at

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from zoneguard.firewall.model import LineState
 from zoneguard.firewall.vendors.nftables.items import Item
 from zoneguard.firewall.vendors.nftables.statement import read_rule, read_set_body
-from zoneguard.firewall.vendors.nftables.words import Word, Words
+from zoneguard.firewall.vendors.nftables.words import Words
 from zoneguard.text import Text
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class _Reader:
     def __init__(self, export: Export, take_other: Any) -> None:  # noqa: ANN401 - a bound method of Host
         self.export = export
         self.take_other = take_other
-        self.words = Words(_tokens(export))
+        self.words = Words(*_tokens(export))
         self.items: list[Item] = []
 
     def read(self) -> list[Item]:
@@ -63,8 +63,8 @@ class _Reader:
         head = words.until("{")
         if head is None or not 2 <= len(head) <= 3:
             return False
-        family = head[1].text if len(head) == 3 else "ip"
-        table = {"family": family, "name": head[-1].text}
+        family = head[1] if len(head) == 3 else "ip"
+        table = {"family": family, "name": head[-1]}
         self._add("table", table, first, first)
         while not words.take("}"):
             start = words.line
@@ -85,7 +85,7 @@ class _Reader:
         elif kind in {"set", "map"}:
             self._set(table, kind)
         elif kind == "flags":
-            table["flags"] = [one.text for one in words.rest_of_line()[1:]]
+            table["flags"] = words.rest_of_line()[1:]
             self.export.mark(start, LineState.PARSED)
         elif kind == "comment":
             words.skip_line()
@@ -105,25 +105,24 @@ class _Reader:
             words.skip_statement()
             self._unknown(start, words.last_line)
             return
-        chain = {"family": table["family"], "table": table["name"], "name": head[1].text}
+        chain = {"family": table["family"], "table": table["name"], "name": head[1]}
         self._add("chain", chain, start, start)
+        of_chain = {"family": table["family"], "table": table["name"], "chain": chain["name"]}
         while not words.over and not words.take("}"):
-            first = words.line
-            if words.take("\n") or words.take(";"):
-                continue
-            if words.peek() == "type":
+            first, word = words.line, words.peek()
+            if word in {"\n", ";"}:
+                words.skip(1)
+            elif word == "type":
                 _read_hook(chain, words.rest_of_line())
                 self.export.mark(first, LineState.PARSED)
-            elif words.peek() == "policy":
-                chain["policy"] = words.rest_of_statement()[-1].text
+            elif word == "policy":
+                chain["policy"] = words.rest_of_statement()[-1]
                 self.export.mark(first, LineState.PARSED)
-            elif words.peek() == "comment":
+            elif word == "comment":
                 words.skip_line()
                 self.export.mark(first, LineState.IRRELEVANT)
             else:
-                rule = read_rule(words)
-                of_chain = {"family": table["family"], "table": table["name"], "chain": chain["name"]}
-                self._add("rule", {**of_chain, **rule}, first, words.last_line)
+                self._add("rule", of_chain | read_rule(words), first, words.last_line)
         self.export.mark(words.last_line, LineState.PARSED)
 
     def _set(self, table: dict[str, Any], kind: str) -> None:
@@ -133,7 +132,7 @@ class _Reader:
             words.skip_statement()
             self._unknown(start, words.last_line)
             return
-        data = {"family": table["family"], "table": table["name"], "name": head[1].text}
+        data = {"family": table["family"], "table": table["name"], "name": head[1]}
         data.update(read_set_body(words))
         self._add(kind, data, start, words.last_line)
 
@@ -166,9 +165,8 @@ class _Reader:
         )
 
 
-def _read_hook(chain: dict[str, Any], words: list[Word]) -> None:
+def _read_hook(chain: dict[str, Any], texts: list[str]) -> None:
     """Read `type filter hook forward devices = { eth0 } priority filter + 10; policy drop;`."""
-    texts = [word.text for word in words]
     for name in ("type", "hook"):
         if name in texts[:-1]:
             chain[name] = texts[texts.index(name) + 1]
@@ -195,24 +193,33 @@ def _priority(texts: list[str]) -> int | str:
     return base
 
 
-def _tokens(export: Export) -> list[Word]:
-    words = []
+def _tokens(export: Export) -> tuple[list[str], list[int]]:
+    """Give the words of all lines as `Words.peek` says them, and of each the line that it stands in."""
+    seen: list[str] = []
+    lines: list[int] = []
     for number, line in enumerate(export.lines, 1):
         if '"' not in line and "#" not in line:
-            words += [Word(text, number, quoted=False) for text in _PLAIN.findall(line)]
-            words.append(Word("\n", number, quoted=False))
-            continue
-        for found in _TOKEN.finditer(line):
-            if found["comment"] is not None and _FOREIGN.match(found[0]) and line.strip() != found[0]:
-                words.append(Word("xt", number, quoted=False))
-            elif found["comment"] is None:
-                text = found[0]
-                quoted = text.startswith('"')
-                words.append(Word(text.strip('"') if quoted else text, number, quoted))
-                if quoted and (len(text) == 1 or not text.endswith('"')):
-                    # What the quote has swallowed may have been a verdict.
-                    words.append(Word("unbalanced", number, quoted=False))
-        if line.strip().startswith("#"):
-            export.mark(number, LineState.IRRELEVANT)
-        words.append(Word("\n", number, quoted=False))
-    return words
+            seen += _PLAIN.findall(line)
+        else:
+            _quoting(seen, line)
+            if line.strip().startswith("#"):
+                export.mark(number, LineState.IRRELEVANT)
+        seen.append("\n")
+        lines += [number] * (len(seen) - len(lines))
+    return seen, lines
+
+
+def _quoting(seen: list[str], line: str) -> None:
+    """Add the words of a line with quotation or a comment."""
+    for found in _TOKEN.finditer(line):
+        text = found[0]
+        if found["comment"] is not None:
+            if _FOREIGN.match(text) and line.strip() != text:
+                seen.append("xt")
+        elif not text.startswith('"'):
+            seen.append(text)
+        else:
+            seen.append('"' + text.strip('"'))
+            if len(text) == 1 or not text.endswith('"'):
+                # What the quote has swallowed may have been a verdict.
+                seen.append("unbalanced")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -18,8 +20,11 @@ _META = frozenset({
     "l4proto", "mark", "nfproto", "nftrace", "obrname", "oif", "oifgroup", "oifkind", "oifname", "oiftype", "pkttype",
     "priority", "protocol", "random", "rtclassid", "skgid", "skuid", "time",
 })  # fmt: skip
+_NO_VALUES = frozenset({"\n", ";", "{", "}", "", ",", "=", "!", "&"})
 _MOST_NESTED = 4  # brackets within brackets
 _MOST_ELEMENTS = 1_000_000
+# A range, and not a word with a hyphen: both ends have digits, colons or dots only.
+_RANGE = re.compile(r"(?=[0-9]|[^-]*[.:])[0-9:a-fA-F][0-9a-fA-Fx.:]*-[0-9a-fA-Fx.:]+")
 _ELEMENT_WORDS = frozenset({"comment", "counter", "expires", "limit", "timeout", "quota", "last", "ct"})
 
 
@@ -41,33 +46,43 @@ def read_key(words: Words) -> Any:  # noqa: ANN401 - any JSON
 
 
 def _field(words: Words) -> dict[str, Any]:
-    name = words.next().text
+    name = words.next()
     if name in _META:
-        return {"meta": {"key": name}}
+        return _meta(name)
     if name == "tcp" and words.take("option"):
-        return {"tcp option": {"name": words.next().text, "field": words.next().text}}
+        return {"tcp option": {"name": words.next(), "field": words.next()}}
     if name in _HEADERS:
-        return {"payload": {"protocol": name, "field": words.next().text}}
+        return _payload(name, words.next())
     if name not in {"ct", "fib", "meta"}:
         raise NotUnderstoodError(name)
-    return (
-        _ct(words) if name == "ct" else _fib(words) if name == "fib" else {"meta": {"key": words.next().text}}
-    )
+    return _ct(words) if name == "ct" else _fib(words) if name == "fib" else _meta(words.next())
+
+
+@lru_cache(maxsize=1024)
+def _payload(protocol: str, name: str) -> dict[str, Any]:
+    """Give a field of a header: one object for the same words, so that readers may go by its identity."""
+    return {"payload": {"protocol": protocol, "field": name}}
+
+
+@lru_cache(maxsize=1024)
+def _meta(key: str) -> dict[str, Any]:
+    """Give what is known beside a packet, likewise."""
+    return {"meta": {"key": key}}
 
 
 def _fib(words: Words) -> dict[str, Any]:
-    flags = [words.next().text]
+    flags = [words.next()]
     while words.take("."):
-        flags.append(words.next().text)
-    return {"fib": {"result": words.next().text, "flags": flags}}
+        flags.append(words.next())
+    return {"fib": {"result": words.next(), "flags": flags}}
 
 
 def _ct(words: Words) -> dict[str, Any]:
-    key = words.next().text
+    key = words.next()
     if key in {"original", "reply"}:
-        key = f"{key} {words.next().text}"
+        key = f"{key} {words.next()}"
         if words.peek() in {"saddr", "daddr"}:
-            key = f"{key} {words.next().text}"
+            key = f"{key} {words.next()}"
     elif key == "count":
         raise NotUnderstoodError(key)
     return {"ct": {"key": key}}
@@ -75,10 +90,11 @@ def _ct(words: Words) -> dict[str, Any]:
 
 def read_value(words: Words) -> Any:  # noqa: ANN401 - any JSON
     """Read what a key is compared with: a value, a list, a set, or the name of one."""
-    if words.peek() == "{":
+    word = words.peek()
+    if word == "{":
         return {"set": read_elements(words, None)}
-    if words.peek().startswith("@"):
-        return words.next().text
+    if word.startswith("@"):
+        return words.next()
     first = read_one(words)
     if words.peek() == ",":
         parts = [first]
@@ -90,34 +106,34 @@ def read_value(words: Words) -> Any:  # noqa: ANN401 - any JSON
 
 def read_one(words: Words) -> Any:  # noqa: ANN401 - any JSON
     """Read one value: alone, joined by dots, or by bars."""
-    parts = [_single(words)]
-    if words.peek() == "|":
-        while words.take("|"):
-            parts.append(_single(words))
-        return {"|": parts}
-    while words.peek() == ".":
-        words.next()
+    first = _single(words)
+    joint = words.peek()
+    if joint not in {"|", "."}:
+        return first
+    parts = [first]
+    while words.take(joint):
         parts.append(_single(words))
-    return {"concat": parts} if len(parts) > 1 else parts[0]
+    return {"|" if joint == "|" else "concat": parts}
 
 
 def _single(words: Words) -> Any:  # noqa: ANN401 - any JSON
-    if words.take("("):
+    word = words.peek()
+    if word == "(":
+        words.skip(1)
         words.nested += 1
         inner = read_one(words) if words.nested <= _MOST_NESTED else None
         words.nested -= 1
         if inner is None or not words.take(")"):
             raise NotUnderstoodError
         return inner
-    quoted = words.peek().startswith('"')
-    word = words.next()
-    if not quoted and (word.text in {"\n", ";", "{", "}", "", ",", "=", "!", "&"}):
-        raise NotUnderstoodError(word.text)
-    if quoted:
-        if words.peek().startswith("-") and len(words.peek()) == 1:
-            raise NotUnderstoodError
-        return word.text
-    return scalar(word.text)
+    if word in _NO_VALUES:
+        raise NotUnderstoodError(word)
+    words.skip(1)
+    if not word.startswith('"'):
+        return scalar(word)
+    if words.peek() == "-":
+        raise NotUnderstoodError
+    return word[1:]
 
 
 def scalar(text: str) -> Any:  # noqa: ANN401 - any JSON
@@ -126,22 +142,13 @@ def scalar(text: str) -> Any:  # noqa: ANN401 - any JSON
         return int(text)
     if text.startswith("0x"):
         return int(text, 16)
-    if "-" in text and _is_range(text):
+    if "-" in text and _RANGE.fullmatch(text):
         low, _, high = text.partition("-")
         return {"range": [scalar(low), scalar(high)]}
     address, found, length = text.partition("/")
     if found and length.isdecimal() and length.isascii():
         return {"prefix": {"addr": address, "len": int(length)}}
     return text
-
-
-def _is_range(text: str) -> bool:
-    """Tell a range from a word with a hyphen: both ends have digits or colons only."""
-    low, _, high = text.partition("-")
-    digits = set("0123456789abcdefABCDEFx.:")
-    return bool(low and high) and set(low) <= digits and set(high) <= digits and low[0] in "0123456789:abcdefABCDEF" and (
-        any(sign in low for sign in ".:") or low[0].isdigit()
-    )  # fmt: skip
 
 
 def read_elements(words: Words, read_data: Callable[[Words], Any] | None) -> list[Any]:
@@ -168,11 +175,13 @@ def read_elements(words: Words, read_data: Callable[[Words], Any] | None) -> lis
 
 def _element(words: Words) -> Any:  # noqa: ANN401 - any JSON
     value = "*" if words.take("*") else read_one(words)
+    if words.peek() not in _ELEMENT_WORDS:
+        return value
     options: dict[str, Any] = {}
     while words.peek() in _ELEMENT_WORDS:
-        name = words.next().text
+        name = words.next()
         taken = []
         while words.peek() not in {",", "}", ":", "\n", *_ELEMENT_WORDS} and not words.over:
-            taken.append(words.next().text)
+            taken.append(words.next())
         options[name] = " ".join(taken)
-    return {"elem": {"val": value, **options}} if options else value
+    return {"elem": {"val": value, **options}}
