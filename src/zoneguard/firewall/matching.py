@@ -44,7 +44,10 @@ def meet(a: Match, b: Match) -> Match | None:
     ingress, egress = _meet_names(a.ingress, b.ingress), _meet_names(a.egress, b.egress)
     if not services or (ingress is not None and not ingress) or (egress is not None and not egress):
         return None
-    unknown = (*a.unknown, *(one for one in (*b.unknown, *open_services) if one not in a.unknown))
+    if b.unknown or open_services:
+        unknown = (*a.unknown, *(one for one in (*b.unknown, *open_services) if one not in a.unknown))
+    else:
+        unknown = a.unknown
     return Match(
         source=source,
         destination=destination,
@@ -59,6 +62,10 @@ def meet_all(conditions: Iterable[Sequence[Match]]) -> tuple[Match, ...]:
     """Give the packets for which every condition holds; each condition is a union of matches."""
     found: list[Match] = [EVERYTHING]
     for union in conditions:
+        if len(found) == 1 == len(union):
+            both = meet(found[0], union[0])
+            found = [] if both is None else [both]
+            continue
         if len(found) * len(union) > 4 * MOST_MATCHES:
             found = [too_many(found)]
             union = [too_many(union)]  # noqa: PLW2901 - what is asked, made coarse

@@ -40,6 +40,14 @@ def intersect_spans(a: Spans, b: Spans) -> Spans:
         return a
     if a is ANYWHERE:
         return b
+    if len(a) == 1 == len(b):  # as most are; one that lies in the other is given as it is
+        (a_first, a_last), (b_first, b_last) = a[0], b[0]
+        if b_first <= a_first and a_last <= b_last:
+            return a
+        if a_first <= b_first and b_last <= a_last:
+            return b
+        first, last = max(a_first, b_first), min(a_last, b_last)
+        return ((first, last),) if first <= last else ()
     if len(a) > len(b):
         a, b = b, a
     found: list[Span] = []

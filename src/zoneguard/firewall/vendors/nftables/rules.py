@@ -55,6 +55,21 @@ class Outcome(NamedTuple):
     target: str = ""
 
 
+_IN_NAT = {
+    "accept": Outcome(Way.END, NO_NAT),
+    "drop": Outcome(Way.END, DROPPED),
+    "redirect": Outcome(Way.END, LOCAL),
+    "reject": Outcome(Way.END, DROPPED),
+    "tproxy": Outcome(Way.END, LOCAL),
+}
+_IN_FILTER = {
+    "accept": Outcome(Way.END, Action.PERMIT),
+    "drop": Outcome(Way.END, Action.DENY),
+    "reject": Outcome(Way.END, Action.DENY),
+    "tproxy": Outcome(Way.END, Action.DENY),
+}
+
+
 @dataclass(slots=True)
 class _Building:
     scope: Scope
@@ -62,11 +77,16 @@ class _Building:
     item: Item
     name: str
     made: list[ChainRule[Any]] = field(default_factory=list)
-    conditions: list[tuple[Match, ...]] = field(default_factory=list)
     matches: tuple[Match, ...] = (EVERYTHING,)
     untracked: list[Match] = field(default_factory=list)
     over: bool = False
-    ends: bool = False  # the last statement decides
+
+    @property
+    def ends(self) -> bool:
+        """Tell whether the last statement decides."""
+        statements = self.item.data.get("expr")
+        last = statements[-1] if isinstance(statements, list) and statements else None
+        return isinstance(last, dict) and bool(_ENDS & last.keys())
 
     def narrow(self, union: tuple[Match, ...]) -> None:
         self.matches = meet_all([self.matches, union])
@@ -93,8 +113,6 @@ def read_rule(item: Item, name: str, scope: Scope, *, nat: bool) -> tuple[list[C
     statements = item.data.get("expr")
     if not isinstance(statements, list):
         statements = [{"unknown": "a rule without statements"}]
-    last = statements[-1] if statements else None
-    building.ends = isinstance(last, dict) and bool(_ENDS & last.keys())
     for statement in statements:
         if building.over:
             break
@@ -112,6 +130,9 @@ def read_rule(item: Item, name: str, scope: Scope, *, nat: bool) -> tuple[list[C
 
 
 def _take(building: _Building, kind: str, value: Any) -> None:  # noqa: ANN401 - any JSON
+    if kind == "match":
+        building.narrow(compared(building.scope, value))
+        return
     outcome = outcome_of(kind, value, nat=building.nat)
     if kind == "reject" and isinstance(value, dict) and value.get("type") in _REJECTS:
         # A listing leaves out what the answer implies: `meta nfproto ipv6 reject` shows as `reject with icmpv6`.
@@ -119,8 +140,6 @@ def _take(building: _Building, kind: str, value: Any) -> None:  # noqa: ANN401 -
     if outcome is not None:
         building.emit(outcome)
         building.over = outcome.way is not Way.LOG
-    elif kind == "match":
-        building.narrow(compared(building.scope, value))
     elif kind == "vmap":
         _verdict_map(building, value["key"], value["data"])
     elif kind in {"dnat", "snat"}:
@@ -156,10 +175,7 @@ def outcome_of(kind: str, value: Any, *, nat: bool) -> Outcome | None:  # noqa: 
     if kind == "masquerade":
         port = _span(value["port"], port=True) if isinstance(value, dict) and "port" in value else None
         return Outcome(Way.END, Nat(source=Mapping(address=SOME_V4, port=port)))
-    in_nat = {"accept": NO_NAT, "drop": DROPPED, "redirect": LOCAL, "reject": DROPPED, "tproxy": LOCAL}
-    in_filter = {"accept": Action.PERMIT, "drop": Action.DENY, "reject": Action.DENY, "tproxy": Action.DENY}
-    end = in_nat.get(kind) if nat else in_filter.get(kind)
-    return None if end is None else Outcome(Way.END, end)
+    return _IN_NAT.get(kind) if nat else _IN_FILTER.get(kind)
 
 
 def _verdict_map(building: _Building, key: Any, data: Any) -> None:  # noqa: ANN401 - any JSON
