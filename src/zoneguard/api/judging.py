@@ -146,7 +146,7 @@ def check(
 
 
 def _with_exports(evidence: Evidence, results: Sequence[ExportRead]) -> Evidence:
-    # Here and not above: captures alone need neither the parsers nor networkx (0.3 s of a small run).
+    # Here and not above: captures alone need neither the parsers nor the engine of permissions.
     from zoneguard.rules.pathing import path_crossings
     from zoneguard.rules.permitting import held_of
 
