@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from zoneguard.errors import InputRefusedError
@@ -49,10 +50,15 @@ def parse(file: str, octets: bytes, *, format_name: str | None = None) -> ParseR
 
 def format_of(octets: bytes) -> Format | None:
     """Tell the format by content; None when it is none of those known."""
-    if b"\0" in octets[:4096] and not octets.startswith((b"\xff\xfe", b"\xfe\xff")):
+    return _format_of(octets[:HEAD])
+
+
+@lru_cache(maxsize=16)  # a file is asked for its format when it is found and when it is read
+def _format_of(head: bytes) -> Format | None:
+    if b"\0" in head[:4096] and not head.startswith((b"\xff\xfe", b"\xfe\xff")):
         return None
-    head = decode(octets[:HEAD])
-    best = max((_Recognised(one.recognises(head), one) for one in FORMATS), key=lambda found: found.score)
+    text = decode(head)
+    best = max((_Recognised(one.recognises(text), one) for one in FORMATS), key=lambda found: found.score)
     return best.format if best.score else None
 
 
