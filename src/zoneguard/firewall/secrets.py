@@ -70,6 +70,8 @@ def put_away_all(text: str) -> list[tuple[str, int]]:
         return [put_away(line) for line in lines]
     lowered = text.lower()
     hints = [hint for hint in _HINTS if hint in lowered]
+    if not hints:
+        return [(line, 0) for line in lines]
     return [
         put_away(line) if any(hint in small for hint in hints) else (line, 0)
         for line, small in zip(lines, lowered.splitlines(), strict=True)
