@@ -60,19 +60,21 @@ def meet(a: Match, b: Match) -> Match | None:
 
 def meet_all(conditions: Iterable[Sequence[Match]]) -> tuple[Match, ...]:
     """Give the packets for which every condition holds; each condition is a union of matches."""
-    found: list[Match] = [EVERYTHING]
+    found: tuple[Match, ...] = (EVERYTHING,)
     for union in conditions:
-        if len(found) == 1 == len(union):
-            both = meet(found[0], union[0])
-            found = [] if both is None else [both]
-            continue
-        if len(found) * len(union) > 4 * MOST_MATCHES:
-            found = [too_many(found)]
-            union = [too_many(union)]  # noqa: PLW2901 - what is asked, made coarse
-        found = [both for a in found for b in union if (both := meet(a, b)) is not None]
-        if len(found) > MOST_MATCHES:
-            found = [too_many(found)]
-    return tuple(found)
+        found = meet_unions(found, union)
+    return found
+
+
+def meet_unions(a: Sequence[Match], b: Sequence[Match]) -> tuple[Match, ...]:
+    """Give the packets that both unions may match; what would be too many matches is made coarse."""
+    if len(a) == 1 == len(b):  # of nearly every condition
+        both = meet(a[0], b[0])
+        return () if both is None else (both,)
+    if len(a) * len(b) > 4 * MOST_MATCHES:
+        a, b = [too_many(a)], [too_many(b)]
+    found = tuple(both for one in a for other in b if (both := meet(one, other)) is not None)
+    return (too_many(found),) if len(found) > MOST_MATCHES else found
 
 
 def too_many(matches: Sequence[Match]) -> Match:

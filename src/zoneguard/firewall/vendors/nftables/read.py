@@ -186,7 +186,6 @@ def _devices(item: Item) -> tuple[str, ...]:
 def _names(tables: dict[tuple[str, str], _Table], host: Host) -> Names:
     """Collect the interfaces that rules, sets of names and devices of chains speak of."""
     names = Names()
-    asked: set[int] = set()  # statements by identity: a text shares those that are equal
     for table in tables.values():
         for item in table.chains.values():
             names.known.update(_devices(item))
@@ -194,30 +193,31 @@ def _names(tables: dict[tuple[str, str], _Table], host: Host) -> Names:
             kinds = data.get("type", ())
             if "ifname" in str(kinds):
                 _collect(names, data.get("elem", ()))
-        for rules in table.rules.values():
-            for item in rules:
-                _collect_asked(names, item.data.get("expr"), asked)
+        # By identity: a text shares those that are equal.
+        rules = (item for rules in table.rules.values() for item in rules)
+        asked = {id(one): one for item in rules for one in _statements(item)}
+        for statement in asked.values():
+            _collect_asked(names, statement)
     if host.networks:
         names.known.update(host.networks)
         names.complete = True
     return names
 
 
-def _collect_asked(names: Names, statements: Any, asked: set[int]) -> None:  # noqa: ANN401 - any JSON
-    for statement in statements if isinstance(statements, list) else ():
-        if not isinstance(statement, dict) or id(statement) in asked:
-            continue
-        asked.add(id(statement))
-        match, vmap = statement.get("match"), statement.get("vmap")
-        if isinstance(match, dict) and "if" in str(match.get("left"))[:400]:
-            _collect(names, match.get("right"), match.get("left"))
-        if (
-            isinstance(vmap, dict)
-            and "if" in str(vmap.get("key"))[:400]
-            and isinstance(vmap.get("data"), dict)
-        ):
-            pairs = vmap["data"].get("set", ())
-            _collect(names, [pair[0] for pair in pairs if isinstance(pair, list) and pair], vmap.get("key"))
+def _statements(item: Item) -> list[Any]:
+    statements = item.data.get("expr")
+    return statements if isinstance(statements, list) else []
+
+
+def _collect_asked(names: Names, statement: Any) -> None:  # noqa: ANN401 - any JSON
+    if not isinstance(statement, dict):
+        return
+    match, vmap = statement.get("match"), statement.get("vmap")
+    if isinstance(match, dict) and "if" in str(match.get("left"))[:400]:
+        _collect(names, match.get("right"), match.get("left"))
+    if isinstance(vmap, dict) and "if" in str(vmap.get("key"))[:400] and isinstance(vmap.get("data"), dict):
+        pairs = vmap["data"].get("set", ())
+        _collect(names, [pair[0] for pair in pairs if isinstance(pair, list) and pair], vmap.get("key"))
 
 
 def _collect(names: Names, value: Any, key: Any = None) -> None:  # noqa: ANN401 - any JSON

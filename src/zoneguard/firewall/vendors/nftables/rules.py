@@ -7,7 +7,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from zoneguard.firewall.chains import ChainRule, Way
-from zoneguard.firewall.matching import EVERYTHING, FAMILIES, meet_all, not_sure
+from zoneguard.firewall.matching import EVERYTHING, FAMILIES, meet_all, meet_unions, not_sure
 from zoneguard.firewall.model import Action, Mapping, Match
 from zoneguard.firewall.netfilter import NO_NAT, SOME_V4, SOME_V6, Nat, services
 from zoneguard.firewall.vendors.nftables.match import (
@@ -89,10 +89,10 @@ class _Building:
         return isinstance(last, dict) and bool(_ENDS & last.keys())
 
     def narrow(self, union: tuple[Match, ...]) -> None:
-        self.matches = meet_all([self.matches, union])
+        self.matches = meet_unions(self.matches, union)
 
     def emit(self, outcome: Outcome, union: tuple[Match, ...] | None = None) -> None:
-        matches = self.matches if union is None else meet_all([self.matches, union])
+        matches = self.matches if union is None else meet_unions(self.matches, union)
         comment = self.item.data.get("comment")
         self.made.append(
             ChainRule(

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-_ENDS = frozenset({"\n", ";", "}"})
+_ENDS = frozenset({"\n", ";", "}", ""})
 _FARTHEST = 3  # words ahead that a reader looks at
 
 
 class Words:
     """A place in the words of a file. Ends of lines count, except inside of braces and brackets of elements.
 
-    `seen` is every word, sign and end of line as `peek` says it, a quoted word with the mark before it;
-    `lines` says of each in which line it stands.
+    `seen` is every word, sign and end of line as `peek` says it, a quoted word with the mark before it, so that
+    none is empty; `lines` says of each in which line it stands.
     """
 
     def __init__(self, seen: list[str], lines: list[int]) -> None:
@@ -25,7 +25,7 @@ class Words:
     @property
     def over(self) -> bool:
         """Tell whether there is nothing more."""
-        return self.at >= len(self.lines)
+        return not self.seen[self.at]
 
     @property
     def line(self) -> int:
@@ -52,7 +52,7 @@ class Words:
 
     def take(self, text: str) -> bool:
         """Take the next word if it is this one."""
-        if self.seen[self.at] != text or self.over:
+        if self.seen[self.at] != text:
             return False
         self.at += 1
         return True
@@ -64,7 +64,7 @@ class Words:
 
     def ends_statement(self) -> bool:
         """Tell whether a rule ends here; the brace that closes its chain ends it too."""
-        return self.seen[self.at] in _ENDS or self.over
+        return self.seen[self.at] in _ENDS
 
     def until(self, sign: str) -> list[str] | None:
         """Take the words of this line up to a sign, and the sign; None (and nothing taken) when it is not there."""
