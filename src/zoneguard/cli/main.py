@@ -175,6 +175,8 @@ def main() -> None:
     # NumPy's linear algebra, which nothing here uses, would start a thread for every core as it is imported,
     # and they look for work for a tenth of a second.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # Pydantic would look for plugins in what every installed package declares, and let them read the policy.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
