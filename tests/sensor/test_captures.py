@@ -1,8 +1,14 @@
 from __future__ import annotations
 
+import json
+from io import BytesIO
+
 import pytest
 
-from zoneguard.sensor.captures import MOST_FAULTS, Faults, Names
+from zoneguard.capture.index import Index
+from zoneguard.capture.reading import Reading
+from zoneguard.capture.source import Source
+from zoneguard.sensor.captures import MOST_CAPTURES, MOST_FAULTS, STRETCHES, Captures, Faults, Names
 from zoneguard.text import Text
 
 
@@ -45,3 +51,45 @@ def test_of_many_faults_the_first_are_told_and_the_rest_are_counted():
     assert last.en == "There were 1,500 more faults of files; the log tells each of them."
     assert len(faults) == MOST_FAULTS + 1_500
     assert Faults(faults.first, faults.more).told() == faults.told()
+
+
+def held(count, *, first=0):
+    captures = Captures()
+    for number in range(first, first + count):
+        index = Index(most=STRETCHES)
+        index.note(begin=24, end=40 + number, before=0, frames=1, least=number, latest=number, setting=b"")
+        source = Source(
+            name=f"{number}.pcap",
+            size=number,
+            stream=BytesIO(),
+            compressed=False,
+            digest=None,
+            raw=BytesIO(),
+            modified=number,
+        )
+        reading = Reading(first_seen=number, last_seen=number + 1, faults=[Text(ja="", en="")], index=index)
+        captures.add(number, source, reading, path=f"/in/{number}.pcap", sensor=1)
+    return captures
+
+
+def test_the_captures_that_came_first_are_forgotten_beyond_the_bound():
+    assert held(MOST_CAPTURES + 3).sources([]).numbers == list(range(3, MOST_CAPTURES + 3))
+
+
+def test_captures_in_which_nothing_begins_any_more_are_forgotten():
+    captures = held(5, first=10)
+    captures.keep_from(13)
+    assert captures.sources([0, 7]).numbers == [13, 14]
+    assert captures.sources([0, 7]).domains == [0, 7]
+
+
+def test_the_next_process_finds_flows_as_this_one_did():
+    captures, restored = held(3), Captures()
+    restored.restore(json.loads(json.dumps(captures.told())))
+    assert restored.told() == captures.told()
+    before, after = captures.sources([]), restored.sources([])
+    assert (after.inputs, after.numbers) == (before.inputs, before.numbers)
+    assert [(one.size, one.modified) for one in after.read] == [
+        (one.size, one.modified) for one in before.read
+    ]
+    assert [list(one.reading.index) for one in after.read] == [list(one.reading.index) for one in before.read]
