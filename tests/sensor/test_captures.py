@@ -67,7 +67,12 @@ def held(count, *, first=0):
             raw=BytesIO(),
             modified=number,
         )
-        reading = Reading(first_seen=number, last_seen=number + 1, faults=[Text(ja="", en="")], index=index)
+        reading = Reading(
+            first_seen=number,
+            last_seen=number + 1,
+            faults=[Text(ja="切れています。", en="It is cut.")],
+            index=index,
+        )
         captures.add(number, source, reading, path=f"/in/{number}.pcap", sensor=1)
     return captures
 
