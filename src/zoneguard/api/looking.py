@@ -76,7 +76,11 @@ class Looking:
 
     def __init__(self, search: str, *, room: int = 256 << 20) -> None:
         self._search, self._room = search, room
-        self.known: dict[Key, Opened] = {}  # of the flows that were chosen last
+        self._known: dict[Key, Opened] = {}  # of the flows that were chosen last
+
+    def forget(self) -> None:
+        """Forget every flow that was opened: another judgement begins."""
+        self._known = {}
 
     def into(
         self,
@@ -100,16 +104,16 @@ class Looking:
         due = [
             flow
             for flow in flows
-            if (one := self.known.get(flow.key)) is None
+            if (one := self._known.get(flow.key)) is None
             or flow.packets >= 2 * one.packets
             or (at_last and flow.packets != one.packets)
         ]
-        known = self.known
+        known = self._known
         if due:
             fresh = self._open(due, sources, evidence.policy, alive)
             known = known | {key: _beside(known.get(key), one) for key, one in fresh.items()}
-        self.known = {flow.key: known[flow.key] for flow in flows}
-        opened = [self.known[flow.key] for flow in flows]
+        self._known = {flow.key: known[flow.key] for flow in flows}
+        opened = [self._known[flow.key] for flow in flows]
         whole = {_kind(one): one for one in reversed(evidence.conversations)}
         return replace(
             evidence,
@@ -144,7 +148,7 @@ class Looking:
         found: dict[Key, Opened] = {}
         for some in _batches(due, self._room):
             alive()
-            cut = _cut(sources, [flow.wanted for flow in some])
+            cut = _cut(sources, [flow.wanted for flow in some], alive)
             looks: list[tuple[Look, Lack | None]] = [
                 (look(packets, single.protocol, single.port, hints.get(single.allowed_by or "")), None)
                 for packets, single in zip(cut, (flow.single for flow in some), strict=True)
@@ -209,16 +213,15 @@ def _flows(chosen: Chosen, judged: Judge) -> Iterator[_Flow]:
         yield _Flow(key, wanted, single, packets, held)
 
 
-def _cut(sources: Sources, wanted: Sequence[Wanted]) -> list[CutFlow]:
+def _cut(sources: Sources, wanted: Sequence[Wanted], alive: Callable[[], None]) -> list[CutFlow]:
     """Read flows again from the captures that are there; flows of others are lost."""
     from zoneguard.capture.cutting import UNREADABLE, CutFlow, cut
 
     places = {number: at for at, number in enumerate(sources.numbers)}
     at_hand = [replace(flow, file=places[flow.file]) for flow in wanted if flow.file in places]
+    about = (sources.inputs, sources.read, at_hand)
     domains, interfaces = sources.domains, sources.interfaces
-    found = iter(
-        cut(sources.inputs, sources.read, at_hand, domains=domains, interfaces=interfaces) if at_hand else ()
-    )
+    found = iter(cut(*about, domains=domains, interfaces=interfaces, alive=alive) if at_hand else ())
     missing = CutFlow(packets=(), whole=False, lost=UNREADABLE)
     return [next(found) if flow.file in places else missing for flow in wanted]
 

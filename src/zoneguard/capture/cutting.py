@@ -12,7 +12,7 @@ from zoneguard.capture.index import Spans
 from zoneguard.capture.source import open_source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from zoneguard.capture.metering import Input, InputRead
     from zoneguard.capture.picker import Picker
@@ -93,11 +93,12 @@ def cut(
     *,
     domains: Sequence[int] = (),
     interfaces: dict[str, int] | None = None,
+    alive: Callable[[], None] = lambda: None,
 ) -> list[CutFlow]:
     """Read the packets of wanted flows again; one CutFlow for each of them, in their order.
 
     `inputs`, `domains` and `interfaces` are those that the flows were metered with, `read` is what the meter
-    said of the inputs. What belongs to a flow is decided as the meter does, with three exceptions. A mirror copy
+    said of the inputs; `alive` is called before each of them. What belongs to a flow is decided as the meter does, with three exceptions. A mirror copy
     is told however many packets of other flows lay between it and its original. Fragments that came before
     their first one are left out (then it is not `whole`; of those at the very beginning of a flow this is seen up
     to a second before), and so are flows of later fragments alone. With most_octets a
@@ -120,7 +121,7 @@ def cut(
         domains=domains,
         compiled=_weight(read, flows) >= kernels.INTERPRETED_BELOW,
     )
-    lost = _through(inputs, read, picker, interfaces or {})
+    lost = _through(inputs, read, picker, interfaces or {}, alive)
     found: list[CutFlow | None] = [None] * len(wanted)
     for at, (i, flow) in enumerate(zip(order, flows, strict=True)):
         packets, partial = picker.packets(at)
@@ -147,7 +148,7 @@ def cut_frames(
         for index, count in ((read[file].reading.index, count) for file, count in wanted_of.items())
     )
     picker = Picker(flows=(), frames=frames, domains=(), compiled=octets >= kernels.INTERPRETED_BELOW)
-    _through(inputs, read, picker, {})
+    _through(inputs, read, picker, {}, lambda: None)
     return [picker.frame(file, frame) for file, frame in wanted]
 
 
@@ -157,13 +158,18 @@ def spans_of(flows: Iterable[Wanted]) -> Spans:
 
 
 def _through(
-    inputs: Sequence[Input], read: Sequence[InputRead], picker: Picker, interfaces: dict[str, int]
+    inputs: Sequence[Input],
+    read: Sequence[InputRead],
+    picker: Picker,
+    interfaces: dict[str, int],
+    alive: Callable[[], None],
 ) -> dict[int, str]:
     """Have the picker read what it needs; give what cannot be read again, and why."""
     lost: dict[int, str] = {}
     for file, (one, about) in enumerate(zip(inputs, read, strict=True)):
         if not picker.needs(file, about.reading):
             continue
+        alive()
         if one.path is None:
             lost[file] = STANDARD_INPUT
             continue

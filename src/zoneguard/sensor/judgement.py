@@ -64,7 +64,7 @@ class Judgement:
         """Judge by this policy from now on, anew."""
         self._policy = policy
         self._watch = Watch(policy, files=self.files, most_looks=self.most_looks)
-        self._looking.known = {}
+        self._looking.forget()
         self._run = Run(policy_sha256=policy.sha256, started=now)
 
     def begin(self, period: str, hearing: Hearing, *, now: int) -> tuple[Text, ...]:
@@ -86,7 +86,6 @@ class Judgement:
         if resumed is not None:
             stand = resumed.stand
             self.files.restore(stand.names, stand.next_name)
-            self._looking.known = dict(stand.looks)
             self._faults = Faults(stand.faults, stand.more_faults)
             self._run = resumed.run
             for flows in resumed.flows:
@@ -145,7 +144,6 @@ class Judgement:
                 faults=tuple(self._faults.first),
                 more_faults=self._faults.more,
                 captures=hearing.captures.told(),
-                looks=self._looking.known,
             )
         self._memory.prepare(
             Judged(

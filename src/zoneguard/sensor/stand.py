@@ -5,22 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pydantic import TypeAdapter
-
-from zoneguard.api.looking import Opened
-from zoneguard.dissect.record import Look
-from zoneguard.dissect.tool import Lack
 from zoneguard.store.parquet import Flows, packed, unpacked
 from zoneguard.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import BinaryIO
-
-    from zoneguard.api.looking import Key
 
 _HEAD = 8  # octets that tell the length of what stands before the meter's state
 _DIGEST = 32
@@ -30,8 +23,8 @@ _DIGEST = 32
 class Stand:
     """Where a sensor stands in its files.
 
-    Their names by number, what was wrong with them, how flows are found in them again (as `Captures.told` gives it),
-    and what those showed that were opened.
+    Their names by number, what was wrong with them, and how flows are found in them again (as `Captures.told` gives
+    it). What opened flows showed is not in it: names that people asked for are kept nowhere.
     """
 
     period: str
@@ -40,7 +33,6 @@ class Stand:
     faults: tuple[Text, ...] = ()
     more_faults: int = 0
     captures: Sequence[Sequence[Any]] = ()
-    looks: Mapping[Key, Opened] = field(default_factory=dict)
 
 
 def pack_stand(stand: Stand, parts: Sequence[int], owed: Sequence[Flows]) -> bytes:
@@ -53,7 +45,6 @@ def pack_stand(stand: Stand, parts: Sequence[int], owed: Sequence[Flows]) -> byt
         "faults": [[fault.ja, fault.en] for fault in stand.faults],
         "more_faults": stand.more_faults,
         "captures": stand.captures,
-        "looks": [_told(key, one) for key, one in stand.looks.items()],
         "parts": parts,
         "owed": len(flows),
     }
@@ -80,20 +71,5 @@ def unpack_stand(file: BinaryIO) -> tuple[Stand, list[int], Flows]:
         faults=tuple(Text(ja=ja, en=en) for ja, en in head["faults"]),
         more_faults=head["more_faults"],
         captures=head["captures"],
-        looks=dict(_read(one) for one in head["looks"]),
     )
     return stand, head["parts"], owed
-
-
-def _told(key: Key, opened: Opened) -> list[Any]:
-    look = _LOOK.dump_python(opened.look, mode="json", exclude_defaults=True)
-    return [key, opened.packets, look, opened.lost, opened.lack]
-
-
-def _read(told: list[Any]) -> tuple[Key, Opened]:
-    (orig, resp, *numbers), packets, look, lost, lack = told
-    key: Any = (tuple(orig), tuple(resp), *numbers)
-    return key, Opened(packets, _LOOK.validate_python(look), lost, None if lack is None else Lack(lack))
-
-
-_LOOK = TypeAdapter(Look)

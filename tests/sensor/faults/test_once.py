@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.sensor.faults.daemon import ROOT, Daemon
+from zoneguard.capture import kernels
 from zoneguard.errors import ExitCode
 from zoneguard.sensor.folders import MOST_TRIES
 
@@ -77,7 +78,7 @@ def test_a_configuration_or_policy_with_mistakes_is_refused(daemon):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become a user without rights")
-def test_without_the_right_to_capture_it_says_what_the_machine_lacks():
+def test_without_the_right_to_capture_it_says_what_the_machine_lacks(monkeypatch):
     with tempfile.TemporaryDirectory(prefix="zoneguard-once-") as name:  # pytest's own folder is root's alone
         folder = Path(name)
         daemon = Daemon(folder, watch={"interfaces": [{"interface": "lo", "sensor": "S2"}]})
@@ -88,6 +89,11 @@ def test_without_the_right_to_capture_it_says_what_the_machine_lacks():
             "--clear-groups",
             "--bounding-set=-all",
         )
+        # What is compiled is taken from a cache of one's own alone.
+        compiled, _ = kernels.warmup()
+        assert compiled is not None
+        monkeypatch.setenv("ZONEGUARD_CACHE", str(folder / "cache"))
+        shutil.copytree(compiled, folder / "cache" / compiled.name)
         for one in [folder, *folder.rglob("*")]:
             shutil.chown(one, "nobody", "nogroup")
         with closing(daemon):
