@@ -36,6 +36,7 @@ class Remainder:
 
     def __init__(self, products: Sequence[Product]) -> None:
         self._products = products
+        self._all = (1 << len(products)) - 1
         self._source = AddressField([product.source for product in products])
         self._destination = AddressField([product.destination for product in products])
         self._services = ServiceField([product.services for product in products])
@@ -43,6 +44,15 @@ class Remainder:
     def at(self, source: int, destination: int, atom: int) -> Entries:
         """Give the entries that hold one packet."""
         return self._source.at(source) & self._destination.at(destination) & self._services.at(atom)
+
+    def at_corner(self, product: Product) -> Entries:
+        """Give the entries that hold the lowest packet of a product that is not empty."""
+        services = product.services
+        return (
+            self._source.at(product.source[0][0])
+            & self._destination.at(product.destination[0][0])
+            & self._services.at((services & -services).bit_length() - 1)
+        )
 
     def meeting(self, product: Product) -> Entries:
         """Give the entries that share a packet with a product."""
@@ -61,27 +71,24 @@ class Remainder:
         divided along the field in which the fewest entries are partial, so that each part lies whole
         inside or outside of them: at most two divisions deep.
         """
-        for state, _ in self._walk(product, among):
-            if state is not None:
-                yield state.product
+        if product:
+            for state, _ in self._walk(self._start(product, among)):
+                if state is not None:
+                    yield state.product
 
-    def cover_of(self, product: Product, among: Entries) -> Entries | None:
-        """Give entries that together hold all packets of a product, few of them; None when they do not.
+    def leaves_any(self, product: Product, among: Entries) -> bool:
+        """Tell whether any packet of a product, not empty, is in none of these entries."""
+        if self._leaves_a_probe(product, among):
+            return True
+        return any(state is not None for state, _ in self._walk(self._start(product, among)))
 
-        Stops at the first packet found outside. One entry that holds all is preferred to several.
+    def cover_of(self, product: Product) -> Entries:
+        """Give entries that together hold all packets of a product that the index holds, few of them.
+
+        One entry that holds all is preferred to several.
         """
-        if self._leaves_a_probe(product, among, range(1)):  # most lines of most lists
-            return None
-        start = self._start(product, among)
-        whole = start.meet & start.in_source & start.in_destination & start.in_services
-        if whole:
-            return whole & -whole
-        if start.meet.bit_count() > TRIED and self._leaves_a_probe(product, start.meet, range(1, PROBES)):
-            return None
         used = 0
-        for state, taken in self._walk(product, among):
-            if state is not None:
-                return None
+        for _, taken in self._walk(self._start(product, self._all)):
             used |= taken
         if used.bit_count() <= PRUNED_COVER:
             for entry in reversed(bits_of(used)):
@@ -89,13 +96,13 @@ class Remainder:
                     used ^= 1 << entry
         return used
 
-    def _leaves_a_probe(self, product: Product, among: Entries, numbers: range) -> bool:
+    def _leaves_a_probe(self, product: Product, among: Entries) -> bool:
         """Tell whether one of some packets, spread over a product, is in none of these entries.
 
         Of 10,000 generated lines it spares seven of eight walks: what is left of a wide line is mostly plenty.
         """
         count = product.services.bit_length()
-        for number in numbers:
+        for number in range(1, PROBES):
             services = product.services >> (number * count // PROBES)
             atom = (services & -services).bit_length() - 1 + number * count // PROBES
             source, destination = (
@@ -118,11 +125,9 @@ class Remainder:
         meet = among & meet_source & meet_destination & meet_services
         return _State(product, meet, in_source, in_destination, in_services)
 
-    def _walk(self, product: Product, among: Entries) -> Iterator[tuple[_State | None, Entries]]:
+    def _walk(self, start: _State) -> Iterator[tuple[_State | None, Entries]]:
         """Yield (what is left, 0) or (None, entries that took something), depth first, widest hope first."""
-        if not product:
-            return
-        pending = [self._start(product, among)]
+        pending = [start]
         while pending:
             state = pending.pop()
             trimmed, taken = self._trim(state)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
+from zoneguard.net.covering import Coverage
 from zoneguard.net.product import Probe, Product, intersect
 from zoneguard.net.remainder import Remainder
 from zoneguard.net.universe import bits_of
@@ -112,10 +114,14 @@ class RuleList:
                 permits.append(line.action is Action.PERMIT)
         self._first_entry.append(len(products))
         self._products = products
+        self._is_exact = exact
         self._exact = _bitset(exact)
         self._permits = _bitset(permits)
         self._all = (1 << len(products)) - 1
-        self._index = Remainder(products)
+
+    @cached_property
+    def _index(self) -> Remainder:
+        return Remainder(self._products)
 
     def read(self, reading: Reading) -> Entries:
         """Give the entries that decide in a reading."""
@@ -233,21 +239,14 @@ class RuleList:
                     yield Decided(rest, self._line_of[other])
 
     def unreachable(self, among: Iterable[int] | None = None) -> Iterator[Unreachable]:
-        """Yield the lines (`among` some; None: all) that no packet reaches in any resolution, in their order.
+        """Yield the lines (`among` some, ascending; None: all) that no packet reaches in any resolution, in their order.
 
         Only what earlier lines match *surely* covers: a line that an unknown condition may leave something
         is reachable.
         """
-        for line in range(len(self.lines)) if among is None else among:
-            earlier = self._exact & ((1 << self._first_entry[line]) - 1)
-            used = 0
-            for entry in self._entries(line):
-                covering = self._index.cover_of(self._products[entry], earlier)
-                if covering is None:
-                    break
-                used |= covering
-            else:
-                yield Unreachable(line, tuple(dict.fromkeys(self._line_of[entry] for entry in bits_of(used))))
+        asked = range(len(self.lines)) if among is None else tuple(among)
+        for line, covering in Coverage(self._products, self._first_entry, self._is_exact).covered(asked):
+            yield Unreachable(line, tuple(dict.fromkeys(self._line_of[entry] for entry in covering)))
 
     def _entries(self, line: int) -> range:
         return range(self._first_entry[line], self._first_entry[line + 1])

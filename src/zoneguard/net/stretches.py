@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 Entries: TypeAlias = int  # bit i: entry i of one rule list
 
 CACHED_BYTES = 32 << 20  # of answers kept by one field; 10,000 entries: 13,000 answers
+MANY = 64  # atoms of a service set, beyond which its entries are not put down by each of them
+RUN = 8  # cuts, or steps of cuts, united in a leaf of the trees; 4 to 32 are alike, 1 takes half as long again to build
 FEW = 4  # bits that are turned one by one
 DIRECT = 8  # entries looked at one by one before the index is asked; 8 and 16 are alike, 4 is 20 % slower
 
@@ -46,12 +49,19 @@ class AddressField:
         self._ends = [ends.get(cut, ()) for cut in self._cuts]
         self._step = 1 << max(0, len(fields).bit_length() - 13)
         self._covers = self._cover_all()
-        self._begin_tree = _union_tree(self._begins, self._step)
-        self._end_tree = _union_tree(self._ends, self._step)
+        self._run = self._step * RUN
         self._known: dict[Spans, tuple[Entries, Entries]] = {}
         self._left: dict[tuple[Spans, Entries], Spans] = {}
         self._between: dict[int, Entries] = {}
         self._room = CACHED_BYTES // (len(fields) // 4 + 64)
+
+    @cached_property
+    def _begin_tree(self) -> list[Entries]:
+        return _union_tree(self._begins, self._run)
+
+    @cached_property
+    def _end_tree(self) -> list[Entries]:
+        return _union_tree(self._ends, self._run)
 
     def _cover_all(self) -> list[Entries]:
         covers, cover = [], 0
@@ -67,7 +77,8 @@ class AddressField:
 
     def at(self, number: int) -> Entries:
         """Give the entries that cover one address."""
-        return self._cover(bisect_right(self._cuts, number) - 1)
+        at = bisect_right(self._cuts, number) - 1
+        return self._cover(at) if at % self._step else self._covers[at // self._step]
 
     def ask(self, spans: Spans) -> tuple[Entries, Entries]:
         """Give the entries that meet the spans, and among them those that contain all of them."""
@@ -160,7 +171,7 @@ class AddressField:
 
     def _union(self, tree: list[Entries], leaves: Sequence[Sequence[int]], left: int, right: int) -> Entries:
         """Unite the leaves left..right, whole groups by the tree."""
-        step, size = self._step, len(tree) // 2
+        step, size = self._run, len(tree) // 2
         low, high = -(-left // step), (right + 1) // step  # groups low..high-1 lie inside
         if low >= high:
             return _union_of(leaves[left : right + 1])
@@ -189,16 +200,29 @@ class ServiceField:
         for entry, services in enumerate(fields):
             gathered.setdefault(services, []).append(entry)
         self._distinct = [(services, _union_of([entries])) for services, entries in gathered.items()]
-        self._by_atom: dict[int, Entries] = {}
+        # Sets of many atoms are few: they are asked one by one, and spared of being put down by each of their atoms.
+        self._wide: list[tuple[ServiceSet, Entries]] = []
+        self._narrow: dict[int, Entries] = {}
         for services, entries in self._distinct:
+            if services.bit_count() > MANY:
+                self._wide.append((services, entries))
+                continue
             for atom in bits_of(services):
-                self._by_atom[atom] = self._by_atom.get(atom, 0) | entries
+                self._narrow[atom] = self._narrow.get(atom, 0) | entries
+        self._by_atom: dict[int, Entries] = {}
         self._known: dict[ServiceSet, tuple[Entries, Entries]] = {}
         self._room = CACHED_BYTES // (len(fields) // 4 + 64)
 
     def at(self, atom: int) -> Entries:
         """Give the entries that hold one atom."""
-        return self._by_atom.get(atom, 0)
+        found = self._by_atom.get(atom)
+        if found is None:
+            found = self._narrow.get(atom, 0)
+            for services, entries in self._wide:
+                if services >> atom & 1:
+                    found |= entries
+            self._by_atom[atom] = found
+        return found
 
     def ask(self, services: ServiceSet) -> tuple[Entries, Entries]:
         """Give the entries that meet a service set, and among them those that contain it."""
@@ -229,7 +253,7 @@ class ServiceField:
     def _ask_atoms(self, services: ServiceSet) -> tuple[Entries, Entries]:
         meet, contain = 0, -1
         for atom in bits_of(services):
-            entries = self._by_atom.get(atom, 0)
+            entries = self.at(atom)
             meet |= entries
             contain &= entries
         return meet, contain
