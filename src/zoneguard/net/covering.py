@@ -32,9 +32,7 @@ class Coverage:
     before, which is little, and only what none of that holds is indexed with it and held against each other.
     """
 
-    def __init__(
-        self, products: Sequence[Product], first_entry: Sequence[int], exact: Sequence[int]
-    ) -> None:
+    def __init__(self, products: Sequence[Product], first_entry: Sequence[int], exact: Sequence[int]) -> None:
         self._products = products
         self._first_entry = first_entry
         self._exact = exact

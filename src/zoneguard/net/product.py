@@ -86,7 +86,9 @@ def same_packets(a: Iterable[Product], b: Iterable[Product]) -> bool:
 def meet(a: Product, b: Product) -> bool:
     """Tell whether any packet is in both."""
     return (
-        bool(a.services & b.services) and spans_meet(a.source, b.source) and spans_meet(a.destination, b.destination)
+        bool(a.services & b.services)
+        and spans_meet(a.source, b.source)
+        and spans_meet(a.destination, b.destination)
     )
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, TypeAlias
 
+from zoneguard.net.product import Product
 from zoneguard.net.spans import spans_from
 from zoneguard.net.stretches import AddressField, ServiceField
 from zoneguard.net.universe import bits_of
@@ -11,7 +12,6 @@ from zoneguard.net.universe import bits_of
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from zoneguard.net.product import Product
     from zoneguard.net.spans import Spans
     from zoneguard.net.stretches import Entries
     from zoneguard.net.universe import ServiceSet
@@ -21,14 +21,9 @@ PROBES = 12  # packets that are tried before a product is divided to find what i
 PRUNED_COVER = 256  # a cover of more entries is told as found: pruning asks once per entry
 
 
-class _State(NamedTuple):
-    """A product, the entries that meet it, and those of them that contain its source, destination, services."""
-
-    product: Product
-    meet: Entries
-    in_source: Entries
-    in_destination: Entries
-    in_services: Entries
+# A product, the entries that meet it, and those of them that contain its source, destination, services. A plain tuple:
+# they are made by the hundred thousand.
+_State: TypeAlias = "tuple[Spans, Spans, ServiceSet, Entries, Entries, Entries, Entries]"
 
 
 class Remainder:
@@ -72,15 +67,15 @@ class Remainder:
         inside or outside of them: at most two divisions deep.
         """
         if product:
-            for state, _ in self._walk(self._start(product, among)):
-                if state is not None:
-                    yield state.product
+            for left, _ in self._walk(self._start(product, among)):
+                if left is not None:
+                    yield left
 
     def leaves_any(self, product: Product, among: Entries) -> bool:
         """Tell whether any packet of a product, not empty, is in none of these entries."""
         if self._leaves_a_probe(product, among):
             return True
-        return any(state is not None for state, _ in self._walk(self._start(product, among)))
+        return any(left is not None for left, _ in self._walk(self._start(product, among)))
 
     def cover_of(self, product: Product) -> Entries:
         """Give entries that together hold all packets of a product that the index holds, few of them.
@@ -119,79 +114,61 @@ class Remainder:
         return False
 
     def _start(self, product: Product, among: Entries) -> _State:
-        meet_source, in_source = self._source.ask(product.source)
-        meet_destination, in_destination = self._destination.ask(product.destination)
-        meet_services, in_services = self._services.ask(product.services)
+        source, destination, services = product
+        meet_source, in_source = self._source.ask(source)
+        meet_destination, in_destination = self._destination.ask(destination)
+        meet_services, in_services = self._services.ask(services)
         meet = among & meet_source & meet_destination & meet_services
-        return _State(product, meet, in_source, in_destination, in_services)
+        return source, destination, services, meet, in_source, in_destination, in_services
 
-    def _walk(self, start: _State) -> Iterator[tuple[_State | None, Entries]]:
+    def _walk(self, start: _State) -> Iterator[tuple[Product | None, Entries]]:
         """Yield (what is left, 0) or (None, entries that took something), depth first, widest hope first."""
         pending = [start]
         while pending:
-            state = pending.pop()
-            trimmed, taken = self._trim(state)
+            trimmed, taken = self._trim(pending.pop())
             if taken:
                 yield None, taken
             if trimmed is None:
                 continue
-            if not trimmed.meet:
-                yield trimmed, 0
+            meet = trimmed[3]
+            if not meet:
+                yield Product(trimmed[0], trimmed[1], trimmed[2]), 0
                 continue
             parts = self._divide(trimmed)
-            if trimmed.meet.bit_count() > TRIED:
-                yield None, trimmed.meet
-            parts.sort(key=lambda part: part.meet.bit_count(), reverse=True)
+            if meet.bit_count() > TRIED:
+                yield None, meet
+            parts.sort(key=_hope, reverse=True)
             pending += parts
 
     def _trim(self, state: _State) -> tuple[_State | None, Entries]:
         """Cut off whatever entries take that span two fields, until there are none; None: nothing is left."""
+        source, destination, services, meet, in_source, in_destination, in_services = state
         taken = 0
-        while True:
-            _, meet, in_source, in_destination, in_services = state
+        while meet:
             both = meet & in_source & in_destination
             whole = both & in_services
             if whole:
                 return None, taken | whole & -whole
             if both:
-                next_state = self._trim_services(state, both)
+                for entry in bits_of(both):
+                    services &= ~self._products[entry].services
+                if not services:
+                    return None, taken | both
+                meet, in_services = self._services.narrow(services, meet ^ both, in_services)
             elif both := meet & in_source & in_services:
-                next_state = self._trim_destination(state, both)
+                destination = self._destination.less(destination, both)
+                if not destination:
+                    return None, taken | both
+                meet, in_destination = self._destination.narrow(destination, meet ^ both, in_destination)
             elif both := meet & in_destination & in_services:
-                next_state = self._trim_source(state, both)
+                source = self._source.less(source, both)
+                if not source:
+                    return None, taken | both
+                meet, in_source = self._source.narrow(source, meet ^ both, in_source)
             else:
-                return state, taken
+                break
             taken |= both
-            if next_state is None:
-                return None, taken
-            state = next_state
-
-    def _trim_services(self, state: _State, takers: Entries) -> _State | None:
-        services = state.product.services
-        for entry in bits_of(takers):
-            services &= ~self._products[entry].services
-        if not services:
-            return None
-        meet, contain = self._services.narrow(services, state.meet ^ takers, state.in_services)
-        return state._replace(
-            product=state.product._replace(services=services), meet=meet, in_services=contain
-        )
-
-    def _trim_destination(self, state: _State, takers: Entries) -> _State | None:
-        left = self._destination.less(state.product.destination, takers)
-        if not left:
-            return None
-        meet, contain = self._destination.narrow(left, state.meet ^ takers, state.in_destination)
-        return state._replace(
-            product=state.product._replace(destination=left), meet=meet, in_destination=contain
-        )
-
-    def _trim_source(self, state: _State, takers: Entries) -> _State | None:
-        left = self._source.less(state.product.source, takers)
-        if not left:
-            return None
-        meet, contain = self._source.narrow(left, state.meet ^ takers, state.in_source)
-        return state._replace(product=state.product._replace(source=left), meet=meet, in_source=contain)
+        return (source, destination, services, meet, in_source, in_destination, in_services), taken
 
     def _divide(self, state: _State) -> list[_State]:
         """Divide along the field that leaves the parts the fewest entries, counted over all parts.
@@ -201,66 +178,65 @@ class Remainder:
         parts that they leave the same of the third field stay one, where 800 lines `any -> host` would else
         be met again in each of 9,000 parts.
         """
-        fields = (state.in_services, state.in_source, state.in_destination)
-        if state.meet.bit_count() > TRIED:
-            spanning, way = max(
-                (state.meet & state.in_source, 1), (state.meet & state.in_destination, 2), key=_many
-            )
+        _, _, _, meet, in_source, in_destination, in_services = state
+        tried = meet.bit_count() > TRIED
+        if tried:
+            spanning, way = max((meet & in_source, 1), (meet & in_destination, 2), key=_many)
             if spanning.bit_count() > TRIED:
                 return self._cut_services(state, spanning, way)
-        partial = [(state.meet & ~inside).bit_count() for inside in fields]
+        partial = [(meet & ~inside).bit_count() for inside in (in_services, in_source, in_destination)]
         ways = (self._by_services, self._by_source, self._by_destination)
         open_ways = [way for way, many in sorted(zip(ways, partial, strict=True), key=_second) if many]
-        if state.meet.bit_count() <= TRIED:
+        if not tried:
             return open_ways[0](state)
         return min((way(state) for way in open_ways), key=_load)
 
     def _cut_services(self, state: _State, spanning: Entries, way: int) -> list[_State]:
         """Take off entries that contain the source (1) or destination (2): addresses alike in the rest join."""
-        product, rest = state.product, state.meet & ~spanning
+        source, destination, services, meet, in_source, in_destination, in_services = state
+        rest = meet & ~spanning
         field = self._destination if way == 1 else self._source
         alike: dict[ServiceSet, list[Spans]] = {}
-        for spans, active in field.divide(product.destination if way == 1 else product.source, spanning):
-            services = product.services
+        for spans, active in field.divide(destination if way == 1 else source, spanning):
+            left = services
             for entry in bits_of(active):
-                services &= ~self._products[entry].services
-            if services:
-                alike.setdefault(services, []).append(spans)
-        parts = []
-        for services, held in alike.items():
+                left &= ~self._products[entry].services
+            if left:
+                alike.setdefault(left, []).append(spans)
+        parts: list[_State] = []
+        for left, held in alike.items():
             spans = held[0] if len(held) == 1 else spans_from(span for one in held for span in one)
-            meet, in_services = self._services.narrow(services, rest, state.in_services)
-            meet, inside = field.narrow(spans, meet, state.in_destination if way == 1 else state.in_source)
-            if way == 1:
-                part = product._replace(destination=spans, services=services)
-                parts.append(_State(part, meet, state.in_source, inside, in_services))
-            else:
-                part = product._replace(source=spans, services=services)
-                parts.append(_State(part, meet, inside, state.in_destination, in_services))
+            met, contain = self._services.narrow(left, rest, in_services)
+            met, inside = field.narrow(spans, met, in_destination if way == 1 else in_source)
+            parts.append(
+                (source, spans, left, met, in_source, inside, contain)
+                if way == 1
+                else (spans, destination, left, met, inside, in_destination, contain)
+            )
         return parts
 
     def _by_services(self, state: _State) -> list[_State]:
-        product, meet, in_source, in_destination, in_services = state
+        source, destination, services, meet, in_source, in_destination, in_services = state
         whole = meet & in_services
         return [
-            _State(product._replace(services=part), met := whole | active, in_source, in_destination, met)
-            for part, active in self._services.divide(product.services, meet ^ whole)
+            (source, destination, part, met := whole | active, in_source, in_destination, met)
+            for part, active in self._services.divide(services, meet ^ whole)
         ]
 
     def _by_source(self, state: _State) -> list[_State]:
-        product, meet, in_source, in_destination, in_services = state
+        source, destination, services, meet, in_source, in_destination, in_services = state
         whole = meet & in_source
         return [
-            _State(product._replace(source=part), met := whole | active, met, in_destination, in_services)
-            for part, active in self._source.divide(product.source, meet ^ whole)
+            (part, destination, services, met := whole | active, met, in_destination, in_services)
+            for part, active in self._source.divide(source, meet ^ whole)
         ]
 
     def _by_destination(self, state: _State) -> list[_State]:
-        product, meet, in_source, in_destination, in_services = state
+        source, destination, services, meet, in_source, in_destination, in_services = state
         whole = meet & in_destination
         return [
-            _State(product._replace(destination=part), met := whole | active, in_source, met, in_services)
-            for part, active in self._destination.divide(product.destination, meet ^ whole)
+            (source, part, services, met := whole | active, in_source, met, in_services)
+            for part, active in self._destination.divide(destination, meet ^ whole)
         ]
 
 
@@ -279,5 +255,9 @@ def _second(pair: tuple[object, int]) -> int:
     return pair[1]
 
 
+def _hope(part: _State) -> int:
+    return part[3].bit_count()
+
+
 def _load(parts: Sequence[_State]) -> int:
-    return sum(part.meet.bit_count() + 1 for part in parts)
+    return sum(part[3].bit_count() + 1 for part in parts)

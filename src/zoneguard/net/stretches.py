@@ -7,11 +7,12 @@ from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING, TypeAlias
 
+from zoneguard.net.address import LAST
 from zoneguard.net.spans import spans_from, spans_meet, spans_within, subtract_spans
 from zoneguard.net.universe import bits_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from zoneguard.net.spans import Spans
     from zoneguard.net.universe import ServiceSet
@@ -20,7 +21,7 @@ Entries: TypeAlias = int  # bit i: entry i of one rule list
 
 CACHED_BYTES = 32 << 20  # of answers kept by one field; 10,000 entries: 13,000 answers
 MANY = 64  # atoms of a service set, beyond which its entries are not put down by each of them
-RUN = 8  # cuts, or steps of cuts, united in a leaf of the trees; 4 to 32 are alike, 1 takes half as long again to build
+RUN = 64  # begins or ends of entries of several spans that are united in a leaf of a tree
 FEW = 4  # bits that are turned one by one
 DIRECT = 8  # entries looked at one by one before the index is asked; 8 and 16 are alike, 4 is 20 % slower
 
@@ -28,57 +29,54 @@ DIRECT = 8  # entries looked at one by one before the index is asked; 8 and 16 a
 class AddressField:
     """The number line cut at all range ends, each stretch with the entries that cover it.
 
-    Built from one canonical union of spans an entry. Of n cuts only every `step`-th holds its bitset; those
-    between are told by what begins and ends there, which keeps 100,000 entries with 490,000 cuts
-    in both fields at 2 GB, where the bitsets of all cuts alone would be 6 GB. Two segment trees hold the unions of what begins and what ends
-    in runs of cuts: since spans of one entry never touch, an entry meets a range exactly when it covers
-    the first stretch or begins later in the range, and contains it exactly when it covers the first
-    stretch and does not end before the last.
+    Built from one canonical union of spans an entry. An entry of one span meets a range exactly when it covers the
+    first stretch of it or begins later in it, and contains the range exactly when it covers the first stretch and the
+    last: two looks at what covers a stretch, and at what of them has begun up to there. Entries of several spans,
+    which are few, are told by their own begins and ends in between.
+
+    Of n cuts only every `step`-th holds its bitsets; those between are told by what begins and ends there, which keeps
+    100,000 entries with 490,000 cuts in both fields at 2 GB, where the bitsets of all cuts alone would be 6 GB.
     """
 
     def __init__(self, fields: Sequence[Spans]) -> None:
         self._fields = fields
-        begins: dict[int, list[int]] = {0: []}
-        ends: dict[int, list[int]] = {}
+        turns: dict[int, list[int]] = {0: []}  # where entries begin and end
+        begins: dict[int, list[int]] = {}  # where those of one span begin
+        self._several: list[int] = []  # entries of several spans
         for entry, spans in enumerate(fields):
             for first, last in spans:
-                begins.setdefault(first, []).append(entry)
-                ends.setdefault(last + 1, []).append(entry)
-        self._cuts = sorted(begins.keys() | ends.keys())
+                turns.setdefault(first, []).append(entry)
+                turns.setdefault(last + 1, []).append(entry)
+            if len(spans) == 1:
+                begins.setdefault(spans[0][0], []).append(entry)
+            else:
+                self._several.append(entry)
+        self._cuts = sorted(turns)
+        self._turns = [turns[cut] for cut in self._cuts]
         self._begins = [begins.get(cut, ()) for cut in self._cuts]
-        self._ends = [ends.get(cut, ()) for cut in self._cuts]
         self._step = 1 << max(0, len(fields).bit_length() - 13)
-        self._covers = self._cover_all()
-        self._run = self._step * RUN
+        self._covers = _running(self._turns, self._step)
         self._known: dict[Spans, tuple[Entries, Entries]] = {}
         self._left: dict[tuple[Spans, Entries], Spans] = {}
-        self._between: dict[int, Entries] = {}
+        self._between: dict[int, tuple[Entries, Entries]] = {}
         self._room = CACHED_BYTES // (len(fields) // 4 + 64)
 
     @cached_property
-    def _begin_tree(self) -> list[Entries]:
-        return _union_tree(self._begins, self._run)
+    def _begun(self) -> list[Entries]:
+        return _running(self._begins, self._step)
 
     @cached_property
-    def _end_tree(self) -> list[Entries]:
-        return _union_tree(self._ends, self._run)
+    def _begins_of_several(self) -> _Events:
+        return _Events((span[0], entry) for entry in self._several for span in self._fields[entry])
 
-    def _cover_all(self) -> list[Entries]:
-        covers, cover = [], 0
-        pending: list[int] = []
-        for at, (begin, end) in enumerate(zip(self._begins, self._ends, strict=True)):
-            pending += begin
-            pending += end
-            if at % self._step == 0:
-                cover = _toggled(cover, pending)
-                covers.append(cover)
-                pending.clear()
-        return covers
+    @cached_property
+    def _ends_of_several(self) -> _Events:
+        return _Events((span[1] + 1, entry) for entry in self._several for span in self._fields[entry])
 
     def at(self, number: int) -> Entries:
         """Give the entries that cover one address."""
         at = bisect_right(self._cuts, number) - 1
-        return self._cover(at) if at % self._step else self._covers[at // self._step]
+        return self._look(at)[0] if at % self._step else self._covers[at // self._step]
 
     def ask(self, spans: Spans) -> tuple[Entries, Entries]:
         """Give the entries that meet the spans, and among them those that contain all of them."""
@@ -89,13 +87,14 @@ class AddressField:
         for first, last in spans:
             left = bisect_right(self._cuts, first) - 1
             right = bisect_right(self._cuts, last) - 1
-            cover = self._cover(left)
-            meet |= cover
+            cover, begun = self._look(left)
             if left == right:
+                meet |= cover
                 contain &= cover
             else:
-                meet |= self._union(self._begin_tree, self._begins, left + 1, right)
-                contain &= cover & ~self._union(self._end_tree, self._ends, left + 1, right)
+                covered, begun_there = self._look(right)
+                meet |= cover | begun_there & ~begun | self._begins_of_several.between(first, last)
+                contain &= cover & covered & ~self._ends_of_several.between(first, last)
         if len(self._known) >= self._room:
             self._known.clear()
         self._known[spans] = meet, contain
@@ -125,7 +124,7 @@ class AddressField:
         """
         known = self._left.get((spans, takers))
         if known is None:
-            fields = [self._fields[at] for at in bits_of(takers)]
+            fields = [self._around(at, spans) for at in bits_of(takers)]
             taken = fields[0] if len(fields) == 1 else spans_from(chain.from_iterable(fields))
             known = subtract_spans(spans, taken)
             if len(self._left) >= self._room:
@@ -133,12 +132,20 @@ class AddressField:
             self._left[spans, takers] = known
         return known
 
+    def _around(self, entry: int, spans: Spans) -> Spans:
+        """Give of the spans of an entry those that lie between the first and the last number of some others."""
+        field = self._fields[entry]
+        if len(field) == 1:
+            return field
+        begin = bisect_right(field, spans[0]) - 1  # ends after that one begins, or is the one before
+        return field[max(begin, 0) : bisect_right(field, (spans[-1][1], LAST))]
+
     def divide(self, spans: Spans, partial: Entries) -> Iterator[tuple[Spans, Entries]]:
         """Divide spans by which of the partial entries cover them: every part is covered whole or not at all."""
         events: dict[int, Entries] = {}
         for entry in bits_of(partial):
             bit = 1 << entry
-            for first, last in self._fields[entry]:
+            for first, last in self._around(entry, spans):
                 events[first] = events.get(first, 0) ^ bit
                 events[last + 1] = events.get(last + 1, 0) ^ bit
         parts: dict[Entries, list[tuple[int, int]]] = {}
@@ -155,37 +162,58 @@ class AddressField:
         for active, part in parts.items():
             yield _joined(part), active
 
-    def _cover(self, at: int) -> Entries:
-        cover = self._covers[at // self._step]
-        if at % self._step == 0:
-            return cover
+    def _look(self, at: int) -> tuple[Entries, Entries]:
+        """Give the entries that cover a stretch, and those of one span that begin there or before."""
+        place, beyond = divmod(at, self._step)
+        if not beyond:
+            return self._covers[place], self._begun[place]
         known = self._between.get(at)
-        if known is not None:
-            return known
-        places = slice(at - at % self._step + 1, at + 1)
-        cover = _toggled(cover, [*chain(*self._begins[places]), *chain(*self._ends[places])])
-        if len(self._between) >= self._room:
-            self._between.clear()
-        self._between[at] = cover
-        return cover
+        if known is None:
+            places = slice(at - beyond + 1, at + 1)
+            known = (
+                _toggled(self._covers[place], [*chain(*self._turns[places])]),
+                _toggled(self._begun[place], [*chain(*self._begins[places])]),
+            )
+            if len(self._between) >= self._room:
+                self._between.clear()
+            self._between[at] = known
+        return known
 
-    def _union(self, tree: list[Entries], leaves: Sequence[Sequence[int]], left: int, right: int) -> Entries:
-        """Unite the leaves left..right, whole groups by the tree."""
-        step, size = self._run, len(tree) // 2
-        low, high = -(-left // step), (right + 1) // step  # groups low..high-1 lie inside
+
+class _Events:
+    """What begins, or what ends, along the number line: entries by the address where they do."""
+
+    def __init__(self, events: Iterable[tuple[int, int]]) -> None:
+        in_order = sorted(events)
+        self._places = [place for place, _ in in_order]
+        self._entries = [entry for _, entry in in_order]
+
+    def between(self, after: int, up_to: int) -> Entries:
+        """Unite the entries of what happens after one address and up to another, whole runs by a segment tree."""
+        left, right = bisect_right(self._places, after), bisect_right(self._places, up_to)
+        low, high = -(-left // RUN), right // RUN  # runs low..high-1 lie inside
         if low >= high:
-            return _union_of(leaves[left : right + 1])
-        found = _union_of(leaves[left : low * step]) | _union_of(leaves[high * step : right + 1])
+            return _toggled(0, {*self._entries[left:right]})
+        found = _toggled(0, {*self._entries[left : low * RUN], *self._entries[high * RUN : right]})
+        size = len(self._tree) // 2
         low, high = low + size, high + size
         while low < high:
             if low & 1:
-                found |= tree[low]
+                found |= self._tree[low]
                 low += 1
             if high & 1:
                 high -= 1
-                found |= tree[high]
+                found |= self._tree[high]
             low, high = low >> 1, high >> 1
         return found
+
+    @cached_property
+    def _tree(self) -> list[Entries]:
+        runs = [_toggled(0, {*self._entries[at : at + RUN]}) for at in range(0, len(self._entries), RUN)]
+        tree = [0] * len(runs) + runs
+        for at in range(len(runs) - 1, 0, -1):
+            tree[at] = tree[2 * at] | tree[2 * at + 1]
+        return tree
 
 
 class ServiceField:
@@ -199,7 +227,7 @@ class ServiceField:
         gathered: dict[ServiceSet, list[int]] = {}
         for entry, services in enumerate(fields):
             gathered.setdefault(services, []).append(entry)
-        self._distinct = [(services, _union_of([entries])) for services, entries in gathered.items()]
+        self._distinct = [(services, _toggled(0, entries)) for services, entries in gathered.items()]
         # Sets of many atoms are few: they are asked one by one, and spared of being put down by each of their atoms.
         self._wide: list[tuple[ServiceSet, Entries]] = []
         self._narrow: dict[int, Entries] = {}
@@ -296,10 +324,6 @@ def _joined(part: list[tuple[int, int]]) -> Spans:
     return tuple(joined)
 
 
-def _union_of(leaves: Sequence[Sequence[int]]) -> Entries:
-    return _toggled(0, {*chain(*leaves)})
-
-
 def _toggled(cover: Entries, entries: Collection[int]) -> Entries:
     """Turn the bits of entries; by octets when they are many, for each turned alone copies the whole number."""
     if len(entries) <= FEW:
@@ -312,9 +336,15 @@ def _toggled(cover: Entries, entries: Collection[int]) -> Entries:
     return cover ^ int.from_bytes(octets, "little")
 
 
-def _union_tree(leaves: Sequence[Sequence[int]], step: int) -> list[Entries]:
-    groups = [_union_of(leaves[at : at + step]) for at in range(0, len(leaves), step)]
-    tree = [0] * len(groups) + groups
-    for at in range(len(groups) - 1, 0, -1):
-        tree[at] = tree[2 * at] | tree[2 * at + 1]
-    return tree
+def _running(turns: Sequence[Collection[int]], step: int) -> list[Entries]:
+    """Give what is turned on after each `step`-th place, the first one included."""
+    found, entries = [], 0
+    if step == 1:
+        for here in turns:
+            entries = _toggled(entries, here)
+            found.append(entries)
+        return found
+    for at in range(0, len(turns), step):
+        entries = _toggled(entries, [*chain(*turns[max(0, at - step + 1) : at + 1])])
+        found.append(entries)
+    return found
