@@ -205,9 +205,13 @@ class Permitter:
                 enough=lambda line: enough((*passage.decisions, Decision(step, lines[line]))),
             )
         )
+        line: int | None = -1
+        decisions = passage.decisions
         for one in found:
-            decision = Decision(step, None if one.line is None else lines[one.line])
-            yield _narrowed(passage, one.product, decision, sure=passage.sure)
+            if one.line != line:  # what one line lets pass comes together, and shares what was decided
+                line = one.line
+                decisions = (*passage.decisions, Decision(step, None if line is None else lines[line]))
+            yield _narrowed(passage, one.product, decisions, sure=passage.sure)
 
     def _perhaps_past(
         self,
@@ -222,7 +226,7 @@ class Permitter:
             rules, lines = self._list_of(at, step, path)
             for one in rules.only_may_be_permitted_within(passage.left, excluding=excluding):
                 decision = Decision(step, None if one.line is None else lines[one.line])
-                yield _narrowed(passage, one.product, decision, sure=False)
+                yield _narrowed(passage, one.product, (*passage.decisions, decision), sure=False)
 
     def _list_of(
         self, at: int, step: Filter, path: tuple[str | None, str | None]
@@ -360,14 +364,14 @@ def _cut(passage: Passage, left: Product) -> Passage:
     return passage._replace(entered=entered, left=left)
 
 
-def _narrowed(passage: Passage, left: Product, decision: Decision, *, sure: bool) -> Passage:
+def _narrowed(passage: Passage, left: Product, decisions: tuple[Decision, ...], *, sure: bool) -> Passage:
     if not passage.trail:
-        return Passage(left, left, (*passage.decisions, decision), passage.translations, sure)
+        return Passage(left, left, decisions, passage.translations, sure)
     cut = _cut(passage, left)
     picked = left.source != passage.left.source and any(
         not part.exact and move.side is Side.SOURCE for part, move in passage.trail
     )
-    return cut._replace(decisions=(*cut.decisions, decision), sure=sure and not picked)
+    return cut._replace(decisions=decisions, sure=sure and not picked)
 
 
 def _takes_one_of_many(translation: Translation) -> bool:

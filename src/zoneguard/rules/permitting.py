@@ -397,16 +397,18 @@ class Held:
                 opened = opened or OpenWay(*pair, *way)
                 continue
             passages = self.passing(pair, way, excluding=self.allowed)
+            decided = None
             for number, one in enumerate(islice(passages, MOST_PASSAGES + 1)):
                 complete = complete and number < MOST_PASSAGES
-                unwritten = _is_unwritten(one)
+                if one.decisions is not decided:  # what comes one after the other mostly shares them
+                    decided, unwritten = one.decisions, _is_unwritten(one)
+                    decisions = tuple(
+                        (decision.filter.name, decision.line.id if decision.line else None)
+                        for decision in decided
+                    )
                 if unwritten and one.sure:
                     opened = opened or OpenWay(*pair, *way, _deciders(one))
                     continue
-                decisions = tuple(
-                    (decision.filter.name, decision.line.id if decision.line else None)
-                    for decision in one.decisions
-                )
                 groups = doubtful if unwritten else written
                 groups.setdefault((decisions, one.sure), {}).setdefault(way, []).append(one)
         if opened is not None and not (self.ruleset.forwards and all(map(self.is_placed, pair))):

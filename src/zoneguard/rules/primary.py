@@ -41,8 +41,8 @@ def primaries(
             order = _rank(evidence.policy, rule, finding)
             subjects.setdefault(_subject(finding), []).append((order, finding))
     alike: dict[str, list[Finding]] = {}
-    for group in subjects.values():
-        finding = _speaker(group, cited)
+    for subject, group in subjects.items():
+        finding = _speaker(group, cited, name=subject if isinstance(subject, str) else None)
         alike.setdefault(finding.fingerprint, []).append(finding)
     for same in alike.values():
         yield with_counts(merge(same))
@@ -64,7 +64,7 @@ def _rank(policy: Policy, rule: Rule, finding: Finding) -> int:
 
 def _subject(finding: Finding) -> object:
     if finding.state is None or not finding.locators:
-        return finding.rule, fingerprint(finding)
+        return fingerprint(finding)  # which names the rule, too
     return finding.orig, finding.resp, finding.service, finding.state, finding.locators[0]
 
 
@@ -73,12 +73,15 @@ def _precedence(one: tuple[int, Finding]) -> tuple[int, int, str]:
     return list(Verdict).index(finding.verdict), order, finding.rule
 
 
-def _speaker(group: list[tuple[int, Finding]], cited: Mapping[str, tuple[Clause, ...]]) -> Finding:
+def _speaker(
+    group: list[tuple[int, Finding]], cited: Mapping[str, tuple[Clause, ...]], *, name: str | None
+) -> Finding:
     """Let the most specific of the surest findings speak; it is as grave as the gravest that says as much.
 
-    A violation never hangs on what is merely for review, nor that on what could not be verified.
+    A violation never hangs on what is merely for review, nor that on what could not be verified. `name` is the
+    fingerprint that all of them share, where they do.
     """
-    ranked = [finding for _, finding in sorted(group, key=_precedence)]
+    ranked = [finding for _, finding in (sorted(group, key=_precedence) if len(group) > 1 else group)]
     first = ranked[0]
     hanging = {finding.rule for finding in ranked} | {rule for finding in ranked for rule in finding.related}
     grave = min(
@@ -89,5 +92,5 @@ def _speaker(group: list[tuple[int, Finding]], cited: Mapping[str, tuple[Clause,
         related=tuple(sorted(hanging - {first.rule})),
         severity=grave,
         clauses=cited[first.rule],
-        fingerprint=fingerprint(first),
+        fingerprint=name or fingerprint(first),
     )
