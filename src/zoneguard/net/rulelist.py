@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from zoneguard.net.covering import Coverage
 from zoneguard.net.product import Probe, Product, intersect
 from zoneguard.net.remainder import Remainder
+from zoneguard.net.spans import intersect_spans
 from zoneguard.net.universe import bits_of
 
 if TYPE_CHECKING:
@@ -68,6 +69,9 @@ class Unreachable(NamedTuple):
 
     line: int
     covered_by: tuple[int, ...]
+
+
+LONG = 8192  # entries, beyond which an index of those that meet a product is worth its making
 
 
 def _never(_: int) -> bool:
@@ -172,14 +176,22 @@ class RuleList:
         if excluding is not None and not excluding.matches_any_of(product):
             excluding = None
         takers = read & (self._permits if action is Action.PERMIT else ~self._permits)
-        for entry in bits_of(takers & self._index.meeting(product)):
+        meeting = read & self._index.meeting(product)
+        index, entries = self._index, bits_of(takers & meeting)
+        places = entries
+        if len(self._products) > LONG and meeting.bit_count() < len(self._products) >> 4:
+            among = bits_of(meeting)
+            index = Remainder([_near(self._products[entry], product) for entry in among])
+            places = [at for at, entry in enumerate(among) if takers >> entry & 1]
+            read = -1  # all that are left are read
+        for entry, place in zip(entries, places, strict=True):
             line = self._line_of[entry]
             if enough(line):
                 continue
             here = intersect(self._products[entry], product)
-            earlier = read & ((1 << entry) - 1)
+            earlier = read & ((1 << place) - 1)
             for rest in (
-                rest for piece in _without(here, excluding) for rest in self._index.rest_of(piece, earlier)
+                rest for piece in _without(here, excluding) for rest in index.rest_of(piece, earlier)
             ):
                 yield Decided(rest, line)
                 if enough(line):
@@ -259,6 +271,16 @@ def _entries_of(line: Line) -> Iterator[tuple[Product, bool]]:
     for product in line.unsure:
         if product:
             yield product, False
+
+
+def _near(one: Product, product: Product) -> Product:
+    """Leave away spans of groups that are outside of a product; single spans cost an index nothing as they are."""
+    source, destination, services = one
+    return Product(
+        source if len(source) == 1 else intersect_spans(source, product.source),
+        destination if len(destination) == 1 else intersect_spans(destination, product.destination),
+        services,
+    )
 
 
 def _without(product: Product, excluding: RuleList | None) -> Iterable[Product]:
