@@ -15,7 +15,7 @@ from tests.naive.packets import (
     probe_of,
     products,
 )
-from zoneguard.net import remainder, stretches
+from zoneguard.net import covering, remainder, rulelist, stretches
 from zoneguard.net.rulelist import Action, Line, Reading, RuleList
 
 
@@ -163,3 +163,48 @@ def test_the_ways_for_many_lines_tell_the_same(made, within):
     assert deciders(both).keys() == packets_of([within])
     reached = {line for lines_of in found.values() for line, _ in lines_of}
     assert {one.line for one in index.unreachable()} == set(range(len(made))) - reached
+
+
+@pytest.fixture(scope="module")
+def as_for_long_lists():
+    """Ask in blocks, and index what meets a product by itself, as lists of thousands of lines are."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(covering, "FIRST_BLOCK", 1)
+        patch.setattr(covering, "GROWTH", 2)
+        patch.setattr(rulelist, "LONG", 0)
+        patch.setattr(rulelist, "SHARE", 0)
+        patch.setattr(stretches, "MANY", 0)
+        patch.setattr(stretches, "RUN", 1)
+        yield
+
+
+@pytest.mark.usefixtures("as_for_long_lists")
+@settings(deadline=None)
+@given(lists, lists, products)
+def test_the_ways_of_long_lists_tell_the_same(made, other, within):
+    def told():
+        index, excluded = RuleList(made, UNIVERSE), RuleList(other, UNIVERSE)
+        decided = [
+            list(index.decided_within(within, action, reading=reading, excluding=excluded))
+            for reading in Reading
+            for action in Action
+        ]
+        some = range(0, len(made), 2)
+        return (
+            decided,
+            list(index.only_may_be_permitted_within(within)),
+            list(index.unreachable()),
+            list(index.unreachable(some)),
+        )
+
+    long = told()
+    with pytest.MonkeyPatch.context() as patch:
+        for module, name, value in (
+            (covering, "FIRST_BLOCK", 2_000),
+            (rulelist, "LONG", 8192),
+            (stretches, "MANY", 64),
+            (stretches, "RUN", 64),
+        ):
+            patch.setattr(module, name, value)
+        assert told() == long
+    assert long[3] == [one for one in long[2] if one.line % 2 == 0]
