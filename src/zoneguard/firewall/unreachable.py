@@ -58,7 +58,8 @@ def unreachable_after(
             covered = {number: one for (place, number), one in known.items() if place == at}
             stays, asked = _carried_over(lines, covered, step, shared.get(at, ()), permitter.universe)
             found.update((at, number) for number in stays)
-            found.update((at, number) for number, _ in _of_step(permitter, at, step, asked))
+            # What lines hold that are unreachable, lines before them hold: they add nothing, and are left out.
+            found.update((at, number) for number, _ in _of_step(permitter, at, step, asked, without=stays))
     return frozenset(found)
 
 
@@ -95,9 +96,10 @@ def _permitter(ruleset: Ruleset) -> Permitter:
 
 
 def _of_step(
-    permitter: Permitter, at: int, step: Filter, asked: Iterable[int]
+    permitter: Permitter, at: int, step: Filter, asked: Iterable[int], *, without: Iterable[int] = ()
 ) -> Iterator[tuple[int, tuple[int, ...]]]:
-    """Yield which of some lines of a filter are unreachable, and the lines that cover them."""
+    """Yield which of some lines of a filter are unreachable, and the lines, `without` some, that cover them."""
+    left_out = frozenset(without)
     alike: dict[tuple[frozenset[str] | None, frozenset[str] | None], list[int]] = {}
     for number in asked:
         line = step.lines[number]
@@ -110,7 +112,9 @@ def _of_step(
         chosen = tuple(
             number
             for number, line in enumerate(step.lines)
-            if covers_names(line.match.ingress, ingress) and covers_names(line.match.egress, egress)
+            if number not in left_out
+            and covers_names(line.match.ingress, ingress)
+            and covers_names(line.match.egress, egress)
         )
         rules, _ = permitter.indexed(at, None if len(chosen) == len(step.lines) else chosen)
         places = {number: place for place, number in enumerate(chosen)}
