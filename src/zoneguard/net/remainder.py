@@ -94,7 +94,8 @@ class Remainder:
     def _leaves_a_probe(self, product: Product, among: Entries) -> bool:
         """Tell whether one of some packets, spread over a product, is in none of these entries.
 
-        Of 10,000 generated lines it spares seven of eight walks: what is left of a wide line is mostly plenty.
+        Of lines whose lowest packet is taken it spares a third of the walks, up to half: what is left of a wide line is
+        mostly plenty.
         """
         count = product.services.bit_length()
         for number in range(1, PROBES):
