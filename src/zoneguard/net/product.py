@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from zoneguard.net.spans import Spans, intersect_spans, spans_meet, spans_size, spans_within, subtract_spans
+from zoneguard.net.spans import Spans, intersect_spans, spans_size, spans_within, subtract_spans
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -81,15 +81,6 @@ def same_packets(a: Iterable[Product], b: Iterable[Product]) -> bool:
     """Tell whether two unions of products hold the same packets."""
     a, b = tuple(a), tuple(b)
     return not any(subtract_all(a, b)) and not any(subtract_all(b, a))
-
-
-def meet(a: Product, b: Product) -> bool:
-    """Tell whether any packet is in both."""
-    return (
-        bool(a.services & b.services)
-        and spans_meet(a.source, b.source)
-        and spans_meet(a.destination, b.destination)
-    )
 
 
 def within(a: Product, b: Product) -> bool:

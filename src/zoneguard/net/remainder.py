@@ -31,7 +31,6 @@ class Remainder:
 
     def __init__(self, products: Sequence[Product]) -> None:
         self._products = products
-        self._all = (1 << len(products)) - 1
         self._source = AddressField([product.source for product in products])
         self._destination = AddressField([product.destination for product in products])
         self._services = ServiceField([product.services for product in products])
@@ -77,13 +76,13 @@ class Remainder:
             return True
         return any(left is not None for left, _ in self._walk(self._start(product, among)))
 
-    def cover_of(self, product: Product) -> Entries:
-        """Give entries that together hold all packets of a product that the index holds, few of them.
+    def cover_of(self, product: Product, among: Entries) -> Entries:
+        """Give few of some entries that together hold all packets of a product, as they do.
 
         One entry that holds all is preferred to several.
         """
         used = 0
-        for _, taken in self._walk(self._start(product, self._all)):
+        for _, taken in self._walk(self._start(product, among)):
             used |= taken
         if used.bit_count() <= PRUNED_COVER:
             for entry in reversed(bits_of(used)):

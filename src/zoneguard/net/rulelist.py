@@ -119,7 +119,6 @@ class RuleList:
                 permits.append(line.action is Action.PERMIT)
         self._first_entry.append(len(products))
         self._products = products
-        self._is_exact = exact
         self._exact = _bitset(exact)
         self._permits = _bitset(permits)
         self._all = (1 << len(products)) - 1
@@ -258,7 +257,8 @@ class RuleList:
         is reachable.
         """
         asked = range(len(self.lines)) if among is None else tuple(among)
-        for line, covering in Coverage(self._products, self._first_entry, self._is_exact).covered(asked):
+        coverage = Coverage(self._products, self._first_entry, self._exact, lambda: self._index)
+        for line, covering in coverage.covered(asked):
             yield Unreachable(line, tuple(dict.fromkeys(self._line_of[entry] for entry in covering)))
 
     def _entries(self, line: int) -> range:
