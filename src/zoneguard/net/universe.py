@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from operator import getitem
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from zoneguard.net.service import (
@@ -99,7 +100,7 @@ class ServiceUniverse:
         known = self._counted.get(services)
         if known is None:
             octets = services.to_bytes(len(self._sums), "little")
-            known = sum(sums[octet] for sums, octet in zip(self._sums, octets, strict=True))
+            known = sum(map(getitem, self._sums, octets))
             if len(self._counted) < COUNTED:
                 self._counted[services] = known
         return known
