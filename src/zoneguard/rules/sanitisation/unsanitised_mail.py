@@ -138,8 +138,9 @@ def _contradicted(flow_id: str, looks: Sequence[Looked], mode: str, missing: int
             if _broken(mail, mode):
                 messages += 1
                 kinds.update(dict(mail.parts))
-    ja = "、".join(f"{_WORDS[fault].ja} {count:,} 通" for fault, count in faults.items())
-    en = ", ".join(f"{_WORDS[fault].en} in {count:,}" for fault, count in faults.items())
+    found = [(words, faults[fault]) for fault, words in _WORDS.items() if faults[fault]]
+    ja = "、".join(f"{words.ja} {count:,} 通" for words, count in found)
+    en = ", ".join(f"{words.en} in {count:,}" for words, count in found)
     parts = ", ".join(f"{kind} {count:,}" for kind, count in sorted(kinds.items())[:8]) or "-"
     more_ja = f"ほかに {missing:,} フローは中を確かめられませんでした。" if missing > 0 else ""
     more_en = f" {missing:,} more flow{plural(missing)} could not be looked into." if missing > 0 else ""
