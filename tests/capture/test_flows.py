@@ -44,3 +44,14 @@ def test_a_partition_with_too_many_pieces_is_joined_share_by_share(monkeypatch):
     one, other = (np.concatenate(blocks) for blocks in (at_once, in_shares))
     assert len(one) == 3000
     assert np.array_equal(*(rows[np.argsort(rows[:, R_A_LOW])] for rows in (one, other)))
+
+
+@pytest.mark.parametrize("sizes", [[], [0], [3], [4], [1, 1, 1], [9], [1, 7, 0, 4, 2, 2], [4, 4, 1]])
+def test_parts_are_put_together_into_blocks_in_their_order(sizes):
+    numbers = iter(range(100))
+    parts = [np.array([[next(numbers)] * ROW_STRIDE for _ in range(size)], np.int64) for size in sizes]
+    parts = [part.reshape(-1, ROW_STRIDE) for part in parts]
+    blocks = list(flows.in_blocks(iter(parts), 4))
+    assert [int(row[0]) for block in blocks for row in block] == list(range(sum(sizes)))
+    assert all(len(block) == 4 for block in blocks[:-1])
+    assert all(0 < len(block) <= 4 for block in blocks)

@@ -50,7 +50,7 @@ from zoneguard.net.flow import Blocked, FlowTable, State
 from zoneguard.net.mixing import mix
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -215,6 +215,21 @@ def joined(spills: Sequence[Spill], *, compiled: bool) -> Iterator[NDArray[np.in
             del kept
             if len(rows):
                 yield join(rows, compiled=compiled)
+
+
+def in_blocks(parts: Iterable[NDArray[np.int64]], most: int) -> Iterator[NDArray[np.int64]]:
+    """Give rows in blocks of at most so many, small parts together: what is done with a block costs for itself."""
+    waiting: list[NDArray[np.int64]] = []
+    for rows in parts:
+        waiting.append(rows)
+        if sum(map(len, waiting)) >= most:
+            together = np.concatenate(waiting)
+            whole = len(together) - len(together) % most
+            yield from (together[first : first + most] for first in range(0, whole, most))
+            waiting = [together[whole:].copy()]
+    rest = np.concatenate(waiting) if waiting else np.zeros((0, ROW_STRIDE), np.int64)
+    if len(rest):
+        yield rest
 
 
 def prepare(*, compiled: bool) -> None:

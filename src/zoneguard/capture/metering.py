@@ -257,9 +257,8 @@ def _join(lanes: Sequence[_Lane], emit: Callable[[FlowTable], object], *, compil
 
     spills = [lane.spilled for lane in lanes if lane.spilled is not None]
     try:
-        for rows in flows.joined(spills, compiled=compiled):
-            for first in range(0, len(rows), BLOCK):
-                emit(flows.to_flows(rows[first : first + BLOCK]))
+        for rows in flows.in_blocks(flows.joined(spills, compiled=compiled), BLOCK):
+            emit(flows.to_flows(rows))
     finally:
         for spill in spills:
             spill.close()
