@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -65,3 +67,24 @@ def test_without_a_cache_every_compilation_is_announced(monkeypatch, fresh):
         kernels._loaded.clear()
         kernels.load(compiled=True)
     assert fresh == [False, False]
+
+
+READ_BACK = """
+from zoneguard.capture import kernels, pcap, tables
+kernels.load(compiled=True)
+meter = tables.Meter(compiled=True)
+meter.read_bytes(pcap.EMPTY_FILE)
+print(sum(meter.kernel.run.stats.cache_hits.values()), sum(meter.kernel.run.stats.cache_misses.values()))
+"""
+
+
+def test_the_next_process_reads_what_was_compiled():
+    kernels.warmup()
+    made = subprocess.run(
+        [sys.executable, "-c", READ_BACK],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parents[2],
+    )
+    assert made.stdout.split() == ["1", "0"]
