@@ -50,7 +50,7 @@ class ServiceUniverse:
         begins = [cells[0][0] for _, _, cells in self._cuts.by_protocol]
         self._stretches = list(zip(begins, [*begins[1:], len(self.atoms)], strict=True))
         self._bases = [[base - cells[0][0] for base, _ in cells] for _, _, cells in self._cuts.by_protocol]
-        self._odd = [_oddness(atom) for atom in self.atoms]
+        self._preferred = _preferred(self.atoms)
         self._sums = [_subset_sums(sizes[at : at + 8]) for at in range(0, len(sizes), 8)]
         self.everything: ServiceSet = (1 << len(self.atoms)) - 1
 
@@ -171,19 +171,28 @@ class ServiceUniverse:
         """
         known = self._examples.get(services)
         if known is None:
-            known = _point_of(self.atoms[min(bits_of(services), key=self._odd.__getitem__)])
+            best = next(filter(None, (services & group for group in self._preferred)))
+            known = _point_of(min((self.atoms[at] for at in bits_of(best)), key=_first_port))
             if len(self._examples) < COUNTED:
                 self._examples[services] = known
         return known
 
 
-def _oddness(box: Service) -> tuple[bool, bool, bool, int]:
-    return (
-        not box.states & ConnectionState.NEW,
-        not box.sport[0] <= UNUSED_PORT <= box.sport[1],
-        not box.protocol[0] <= 6 <= box.protocol[1],
-        box.dport[0],
-    )
+def _preferred(atoms: Iterable[Service]) -> list[ServiceSet]:
+    """Group atoms by how much a packet of theirs looks as one that a client would send, most first."""
+    groups: dict[tuple[bool, bool, bool], list[int]] = {}
+    for at, atom in enumerate(atoms):
+        odd = (
+            not atom.states & ConnectionState.NEW,
+            not atom.sport[0] <= UNUSED_PORT <= atom.sport[1],
+            not atom.protocol[0] <= 6 <= atom.protocol[1],
+        )
+        groups.setdefault(odd, []).append(at)
+    return [sum(1 << at for at in groups[odd]) for odd in sorted(groups)]
+
+
+def _first_port(box: Service) -> int:
+    return box.dport[0]
 
 
 def _point_of(box: Service) -> Point:
