@@ -115,6 +115,8 @@ def spans_within(a: Spans, b: Spans) -> bool:
 
 def spans_size(spans: Spans) -> int:
     """Count the numbers."""
+    if len(spans) == 1:  # as most are
+        return spans[0][1] - spans[0][0] + 1
     return sum(last - first + 1 for first, last in spans)
 
 
