@@ -169,7 +169,9 @@ class Sides:
             among = (
                 None
                 if touched is None
-                else [one.product for each in having.asked(*pair) for one in touched.permitted_within(each)]
+                else merged(
+                    one.product for each in having.asked(*pair) for one in touched.permitted_within(each)
+                )
             )
             if among == []:
                 continue
