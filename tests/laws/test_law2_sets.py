@@ -165,6 +165,19 @@ def test_the_ways_for_many_lines_tell_the_same(made, within):
     assert {one.line for one in index.unreachable()} == set(range(len(made))) - reached
 
 
+SHIPPED = [
+    (module, name, getattr(module, name))
+    for module, name in (
+        (covering, "FIRST_BLOCK"),
+        (covering, "GROWTH"),
+        (rulelist, "LONG"),
+        (rulelist, "SHARE"),
+        (stretches, "MANY"),
+        (stretches, "RUN"),
+    )
+]
+
+
 @pytest.fixture(scope="module")
 def as_for_long_lists():
     """Ask in blocks, and index what meets a product by itself, as lists of thousands of lines are."""
@@ -199,12 +212,7 @@ def test_the_ways_of_long_lists_tell_the_same(made, other, within):
 
     long = told()
     with pytest.MonkeyPatch.context() as patch:
-        for module, name, value in (
-            (covering, "FIRST_BLOCK", 2_000),
-            (rulelist, "LONG", 8192),
-            (stretches, "MANY", 64),
-            (stretches, "RUN", 64),
-        ):
+        for module, name, value in SHIPPED:
             patch.setattr(module, name, value)
         assert told() == long
     assert long[3] == [one for one in long[2] if one.line % 2 == 0]

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import json
-from io import BytesIO
+from pathlib import Path
 
 import pytest
 
 from zoneguard.capture.index import Index
+from zoneguard.capture.metering import Input, InputRead
 from zoneguard.capture.reading import Reading
-from zoneguard.capture.source import Source
 from zoneguard.sensor.captures import MOST_CAPTURES, MOST_FAULTS, STRETCHES, Captures, Faults, Names
 from zoneguard.text import Text
 
@@ -58,22 +58,15 @@ def held(count, *, first=0):
     for number in range(first, first + count):
         index = Index(most=STRETCHES)
         index.note(begin=24, end=40 + number, before=0, frames=1, least=number, latest=number, setting=b"")
-        source = Source(
-            name=f"{number}.pcap",
-            size=number,
-            stream=BytesIO(),
-            compressed=False,
-            digest=None,
-            raw=BytesIO(),
-            modified=number,
-        )
         reading = Reading(
             first_seen=number,
             last_seen=number + 1,
             faults=[Text(ja="切れています。", en="It is cut.")],
             index=index,
         )
-        captures.add(number, source, reading, path=f"/in/{number}.pcap", sensor=1)
+        path = f"/in/{number}.pcap"
+        read = InputRead(name=path, size=number, sha256="", reading=reading, modified=number)
+        captures.add(number, Input(path=Path(path), sensor=1), read)
     return captures
 
 

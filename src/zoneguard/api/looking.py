@@ -219,10 +219,19 @@ def _cut(sources: Sources, wanted: Sequence[Wanted], alive: Callable[[], None]) 
 
     places = {number: at for at, number in enumerate(sources.numbers)}
     at_hand = [replace(flow, file=places[flow.file]) for flow in wanted if flow.file in places]
-    about = (sources.inputs, sources.read, at_hand)
-    domains, interfaces = sources.domains, sources.interfaces
-    found = iter(cut(*about, domains=domains, interfaces=interfaces, alive=alive) if at_hand else ())
     missing = CutFlow(packets=(), whole=False, lost=UNREADABLE)
+    if not at_hand:
+        return [missing] * len(wanted)
+    found = iter(
+        cut(
+            sources.inputs,
+            sources.read,
+            at_hand,
+            domains=sources.domains,
+            interfaces=sources.interfaces,
+            alive=alive,
+        )
+    )
     return [next(found) if flow.file in places else missing for flow in wanted]
 
 

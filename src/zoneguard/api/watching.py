@@ -48,6 +48,7 @@ class Watch:
         zoning = Zoning(policy, self.sensors)
         self._names = np.array(zoning.names)
         self._judge = Judge(policy, zoning, files=files, sensors=self.sensors)
+        self._opens = most_looks > 0
         self._chooser = Chooser(policy, zoning, most=most_looks)
         self._zone = time_zone(policy.timezone)
         self._sums: dict[tuple[str, str, str, str], NDArray[np.int64]] = {}
@@ -56,7 +57,7 @@ class Watch:
     def add(self, table: FlowTable) -> tuple[FlowTable, NDArray[np.str_], NDArray[np.str_]]:
         """Judge flows that have ended; give them with their opener first, and the zones of both ends."""
         decided = self._judge.add(table)
-        self._chooser.add(carrying(decided))
+        self._choose(self._chooser, decided)
         self._sum(decided)
         return decided.table, self._names[decided.orig_zone], self._names[decided.resp_zone]
 
@@ -78,7 +79,7 @@ class Watch:
         self._judge.add(FlowTable.empty(), tunnels)
         fork, chooser = self._judge.fork(), self._chooser.fork()
         for table in live:
-            chooser.add(carrying(fork.add(table)))
+            self._choose(chooser, fork.add(table))
         evidence = fork.evidence(claims, coverage, today=day(now, self._zone), faults=faults)
         if opening is not None and (chosen := chooser.chosen()) is not None:
             evidence = opening(evidence, chosen, fork)
@@ -105,6 +106,10 @@ class Watch:
             for key in sorted(changed)
             for sums in [self._sums[key]]
         )
+
+    def _choose(self, chooser: Chooser, decided: Decided) -> None:
+        if self._opens:
+            chooser.add(carrying(decided))
 
     def _sum(self, decided: Decided) -> None:
         table = decided.table

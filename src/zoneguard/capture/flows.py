@@ -227,9 +227,8 @@ def in_blocks(parts: Iterable[NDArray[np.int64]], most: int) -> Iterator[NDArray
             whole = len(together) - len(together) % most
             yield from (together[first : first + most] for first in range(0, whole, most))
             waiting = [together[whole:].copy()]
-    rest = np.concatenate(waiting) if waiting else np.zeros((0, ROW_STRIDE), np.int64)
-    if len(rest):
-        yield rest
+    if any(map(len, waiting)):
+        yield np.concatenate(waiting)
 
 
 def prepare(*, compiled: bool) -> None:

@@ -170,7 +170,7 @@ class _Lane:
                 progress=lambda octets, packets, base=base: progress(base + octets, packets),  # type: ignore[misc]
             )
             before += source.size or source.position
-            self.inputs.append(_read(source, reading))
+            self.inputs.append(what_was_read(source, reading))
             if one.path is not None:
                 source.raw.close()
         meter.finish()
@@ -191,7 +191,8 @@ def _unread(one: Input, fault: Text) -> InputRead:
     return InputRead(name=str(one.path), size=0, sha256="", reading=Reading(faults=[fault], refused=True))
 
 
-def _read(source: Source, reading: Reading) -> InputRead:
+def what_was_read(source: Source, reading: Reading) -> InputRead:
+    """Say what was read of a source that is still open, with the digest of all of it where one is taken."""
     size = source.size if source.size is not None else source.position
     name, modified = source.name, source.modified
     if source.digest is None:

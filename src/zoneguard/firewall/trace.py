@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from zoneguard.net.address import Span
     from zoneguard.net.product import Probe
     from zoneguard.net.service import Point, Service
-    from zoneguard.net.spans import Spans
 
 
 class Passed(NamedTuple):
@@ -86,16 +85,10 @@ def trace(ruleset: Ruleset, probe: Probe, ingress: str | None, egress: str | Non
 def holds(match: Match, probe: Probe) -> bool:
     """Tell whether a packet's addresses and service are those of a match (its interfaces apart)."""
     return (
-        _is_in(probe.source, match.source)
-        and _is_in(probe.destination, match.destination)
+        spans_within(((probe.source, probe.source),), match.source)
+        and spans_within(((probe.destination, probe.destination),), match.destination)
         and any(_served(service, probe.service) for service in match.services)
     )
-
-
-def _is_in(number: int, spans: Spans) -> bool:
-    if len(spans) == 1:  # most lines of most lists, each of which is asked
-        return spans[0][0] <= number <= spans[0][1]
-    return spans_within(((number, number),), spans)
 
 
 def _passed(step: Filter, probe: Probe, ingress: str | None, egress: str | None) -> Passed:

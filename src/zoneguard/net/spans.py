@@ -106,6 +106,8 @@ def spans_meet(a: Spans, b: Spans) -> bool:
 
 def spans_within(a: Spans, b: Spans) -> bool:
     """Tell whether every number of a is in b."""
+    if len(a) == 1 == len(b):  # as most are
+        return b[0][0] <= a[0][0] and a[0][1] <= b[0][1]
     for first, last in a:
         at = _first_after(b, first)
         if at == len(b) or not (b[at][0] <= first and last <= b[at][1]):

@@ -16,8 +16,6 @@ from zoneguard.text import Text
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    from zoneguard.capture.source import Source
-
 STRETCHES = 4  # of one capture: a folder holds many, and a quarter of one is soon read again
 MOST_CAPTURES = 4_096  # that flows can be found in again: 2 kB each
 MOST_FAULTS = 100  # of a period that are told one by one
@@ -77,18 +75,9 @@ class Captures:
     def __init__(self) -> None:
         self._held: dict[int, tuple[Input, InputRead]] = {}
 
-    def add(self, number: int, source: Source, reading: Reading, *, path: str, sensor: int) -> None:
+    def add(self, number: int, one: Input, read: InputRead) -> None:
         """Take a capture that was metered to its end under a number higher than those before."""
-        self._held[number] = (
-            Input(path=Path(path), sensor=sensor),
-            InputRead(
-                name=source.name,
-                size=source.size if source.size is not None else source.position,
-                sha256="",
-                reading=replace(reading, faults=[]),
-                modified=source.modified,
-            ),
-        )
+        self._held[number] = one, replace(read, reading=replace(read.reading, faults=[]))
         if len(self._held) > MOST_CAPTURES:
             del self._held[next(iter(self._held))]
 

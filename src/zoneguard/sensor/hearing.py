@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from zoneguard.capture import flows, layout
 from zoneguard.capture.expiry import Timeouts
 from zoneguard.capture.live import wait_for
+from zoneguard.capture.metering import Input, what_was_read
 from zoneguard.capture.portable import Portable, listen, stands
 from zoneguard.capture.source import open_source
 from zoneguard.capture.tables import Meter
@@ -170,7 +171,6 @@ class Hearing:
         self, source: Source, file: File, sensor: int, alive: Callable[[], None]
     ) -> tuple[tuple[Text, ...], str | None]:
         """Meter a capture to its end; give what was wrong with it, and its SHA-256 (None: it is none)."""
-        digest = source.digest or hashlib.sha256()
         number = self._files.add(file.path)
         with source.raw:
             reading = self.meter.read(
@@ -180,12 +180,10 @@ class Hearing:
                 stretches=STRETCHES,
                 progress=lambda octets, packets: alive(),
             )
-            rest = bytearray(1 << 20)
-            while count := source.raw.readinto(rest):  # type: ignore[attr-defined]
-                digest.update(memoryview(rest)[:count])
-        self.captures.add(number, source, reading, path=file.path, sensor=sensor)
+            read = what_was_read(source, reading)
+        self.captures.add(number, Input(path=Path(file.path), sensor=sensor), read)
         self.expire(self.clock())
-        return tuple(reading.faults), None if reading.refused else digest.hexdigest()
+        return tuple(reading.faults), None if reading.refused else read.sha256
 
     def clock(self) -> int:
         """Give the latest time that a packet was stamped with; 0 before the first."""
