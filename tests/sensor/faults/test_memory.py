@@ -1,10 +1,12 @@
 """Memory under a scan that never ends.
 
-Here 40,000 new flows in each of 15 simulated minutes, and flows that are forgotten after one; `make bench-live` plays a
+Here 40,000 new flows in each of 20 simulated minutes, and flows that are forgotten after one; `make bench-live` plays a
 million and thirty minutes.
 """
 
 from __future__ import annotations
+
+import time
 
 import pytest
 
@@ -15,7 +17,8 @@ from zoneguard.errors import ExitCode
 
 FLOWS = 40_000
 AT_ONCE = 5  # minutes that lie ready; after the first of them the table of flows holds as many as it will
-TIMES = 3
+TIMES = 4
+SAMPLES = 20  # of what is resident, over two seconds: a judgement that is under way holds more for a moment
 MEMORY = 512 << 20
 
 
@@ -32,18 +35,29 @@ def test_memory_stays_flat_under_a_scan_that_never_ends(daemon):
     daemon.start()
     daemon.until_up()
     held = []
-    for time in range(TIMES):
-        files = [rotation.put(minute(time * AT_ONCE + number, FLOWS)) for number in range(AT_ONCE)]
+    for turn in range(TIMES):
+        files = [rotation.put(minute(turn * AT_ONCE + number, FLOWS)) for number in range(AT_ONCE)]
         daemon.until_read(files)
-        now, most = resident(daemon.process.pid)
-        held.append(now)
+        held.append(least(daemon.process.pid))
         for file in files:
             file.unlink()
+    _, most = resident(daemon.process.pid)
     assert daemon.status()["flows"] >= (AT_ONCE * TIMES - 3) * FLOWS
     assert daemon.stop() == ExitCode.CLEAN
-    assert max(held) <= 1.1 * held[0], held
+    # Memory that is lost never comes back; 10 % are 70 octets for each flow of the second half.
+    half = TIMES // 2
+    assert min(held[half:]) <= 1.1 * min(held[:half]), held
     assert most <= MEMORY
     # However many addresses it tried, the scan is told in a few words.
     attempts = [one for one in daemon.stored() if one.flows == FLOWS * AT_ONCE * TIMES]
     assert attempts
     assert len(daemon.tellings()) < 10
+
+
+def least(pid: int) -> int:
+    """Give the fewest octets that a process holds over some time."""
+    held = []
+    for _ in range(SAMPLES):
+        held.append(resident(pid)[0])
+        time.sleep(0.1)
+    return min(held)
