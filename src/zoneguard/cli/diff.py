@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -102,7 +103,7 @@ def _entries(compared: Compared) -> Iterator[Entry]:
             kind=_kind(one),
             device=one.device,
             zones=(one.orig_zone, one.resp_zone),
-            message=_message(one),
+            tell=partial(_message, one),
             places=[*_places(one.lines, sides[0]), *_places(one.others, sides[1])],
         )
     for kept in compared.difference.kept:
@@ -110,7 +111,7 @@ def _entries(compared: Compared) -> Iterator[Entry]:
             kind="kept",
             device=kept.device,
             zones=(kept.orig_zone, kept.resp_zone),
-            message=_kept_message(kept),
+            tell=partial(_kept_message, kept),
             places=_places(kept.lines, "after"),
         )
 

@@ -3,31 +3,17 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple
 
 from zoneguard.firewall.matching import covers_names
 from zoneguard.firewall.model import Action, Filter, Line
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Hashable, Iterable, Iterator, Sequence
 
-    from zoneguard.firewall.model import Ruleset, Step, Translation
+    from zoneguard.firewall.model import Step, Translation
     from zoneguard.firewall.permit import Permitter
     from zoneguard.net.product import Product
-
-
-Shared: TypeAlias = (
-    "Mapping[int, Sequence[tuple[int, int]]]"  # of each step, lines by their numbers, ascending
-)
-
-
-def shared_lines(old: Ruleset, new: Ruleset) -> Shared:
-    """Pair lines that mean the same and stand in the same order in two rulesets, filter by filter."""
-    return {
-        at: _shared(before.lines, behind.lines)
-        for at, (before, behind) in enumerate(zip(old.steps, new.steps, strict=False))
-        if isinstance(before, Filter) and isinstance(behind, Filter)
-    }
 
 
 class Touched(NamedTuple):
@@ -41,10 +27,8 @@ class Touched(NamedTuple):
     closed: tuple[Product, ...]
 
 
-def touched(old: Permitter, new: Permitter, shared: Shared) -> Touched | None:
+def touched(old: Permitter, new: Permitter) -> Touched | None:
     """Give products, as packets come in, that hold every packet which the two can treat differently, by how they do.
-
-    `shared` are the `shared_lines` of both.
 
     Those are the packets that a differing line may decide on its side. What only shared lines can decide on both
     sides they decide alike, since they stand in the same order: of two deciders that differ, each would come
@@ -64,8 +48,9 @@ def touched(old: Permitter, new: Permitter, shared: Shared) -> Touched | None:
                 return None
             translated = True
             continue
-        removed = _without(len(before.lines), (one for one, _ in shared[at]))
-        added = _without(len(behind.lines), (one for _, one in shared[at]))
+        shared = _shared(before.lines, behind.lines)
+        removed = _without(len(before.lines), (one for one, _ in shared))
+        added = _without(len(behind.lines), (one for _, one in shared))
         if (removed or added) and translated:
             return None
         for permitter, step, numbers, gone in ((old, before, removed, True), (new, behind, added, False)):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from zoneguard.firewall.model import Action, Filter
 from zoneguard.firewall.permit import applies, known_as, meets
-from zoneguard.net.spans import spans_within
+from zoneguard.net.spans import spans_hold
 
 if TYPE_CHECKING:
     from zoneguard.firewall.model import Line, Match, Ruleset, Translation
@@ -85,8 +85,8 @@ def trace(ruleset: Ruleset, probe: Probe, ingress: str | None, egress: str | Non
 def holds(match: Match, probe: Probe) -> bool:
     """Tell whether a packet's addresses and service are those of a match (its interfaces apart)."""
     return (
-        spans_within(((probe.source, probe.source),), match.source)
-        and spans_within(((probe.destination, probe.destination),), match.destination)
+        spans_hold(match.source, probe.source)
+        and spans_hold(match.destination, probe.destination)
         and any(_served(service, probe.service) for service in match.services)
     )
 

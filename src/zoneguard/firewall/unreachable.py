@@ -6,16 +6,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from zoneguard.firewall.matching import covers_names
 from zoneguard.firewall.model import Filter
-from zoneguard.firewall.permit import Permitter, entry_of, services_of
-from zoneguard.net.rulelist import RuleList
+from zoneguard.firewall.permit import Permitter, services_of
 from zoneguard.net.universe import ServiceUniverse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
-    from zoneguard.firewall.compare import Shared
     from zoneguard.firewall.model import Line, Ruleset
     from zoneguard.firewall.permit import Place
+    from zoneguard.net.rulelist import RuleList
 
 
 class Covered(NamedTuple):
@@ -24,7 +23,6 @@ class Covered(NamedTuple):
     filter: str
     line: Line
     by: tuple[Line, ...]
-    numbers: tuple[int, ...]  # of those lines in their filter
 
 
 def unreachable_lines(ruleset: Ruleset) -> Mapping[Place, Covered]:
@@ -32,91 +30,55 @@ def unreachable_lines(ruleset: Ruleset) -> Mapping[Place, Covered]:
 
     Those that the device itself made, or that are disabled, are not told.
     """
-    permitter = _permitter(ruleset)
-    return {
-        (at, number): Covered(step.name, step.lines[number], tuple(step.lines[one] for one in by), by)
-        for at, step in enumerate(ruleset.steps)
-        if isinstance(step, Filter)
-        for number, by in _of_step(permitter, at, step, range(len(step.lines)))
-    }
+    # By all packets, not only by those that open a connection.
+    permitter = Permitter(ruleset, ServiceUniverse(services_of([ruleset])))
+    found: dict[Place, Covered] = {}
+    for at, step, among in _filters(permitter):
+        lines = [step.lines[number] for number in among.numbers]
+        for one in among.rules.unreachable(among.asked):
+            by = tuple(lines[place] for place in one.covered_by)
+            found[at, among.numbers[one.line]] = Covered(step.name, lines[one.line], by)
+    return found
 
 
-def unreachable_after(
-    before: Ruleset, known: Mapping[Place, Covered], after: Ruleset, shared: Shared
-) -> frozenset[Place]:
-    """Give the places of the unreachable lines of an edited ruleset from the `known` ones of the one before.
+def plainly_unreachable(ruleset: Ruleset, universe: ServiceUniverse) -> frozenset[Place]:
+    """Give the places of lines of which single wide lines before them take all packets there are in a universe.
 
-    A line that both hold (`shared`, of firewall.compare) stays unreachable where both hold the lines that cover
-    it, and stays reachable where no line that is new shares a packet with it; only the others are asked anew.
+    That finds most of those that no packet reaches, and much sooner.
     """
-    permitter = _permitter(after)
-    found: set[Place] = set()
-    for at, step in enumerate(after.steps):
-        if isinstance(step, Filter):
-            old = before.steps[at] if at in shared else None
-            lines = old.lines if isinstance(old, Filter) else ()
-            covered = {number: one for (place, number), one in known.items() if place == at}
-            stays, asked = _carried_over(lines, covered, step, shared.get(at, ()), permitter.universe)
-            found.update((at, number) for number in stays)
-            # What lines hold that are unreachable, lines before them hold: they add nothing, and are left out.
-            found.update((at, number) for number, _ in _of_step(permitter, at, step, asked, without=stays))
-    return frozenset(found)
+    return frozenset(
+        (at, among.numbers[place])
+        for at, _, among in _filters(Permitter(ruleset, universe))
+        for place in among.rules.plainly_unreachable(among.asked)
+    )
 
 
-def _carried_over(
-    old: Sequence[Line],
-    covered: Mapping[int, Covered],
-    step: Filter,
-    shared: Sequence[tuple[int, int]],
-    universe: ServiceUniverse,
-) -> tuple[list[int], list[int]]:
-    """Give the lines of a step that are as unreachable as they were, and those that must be asked anew."""
-    came_from = {number: earlier for earlier, number in shared}
-    kept = set(came_from.values())
-    entries = [entry_of(line, universe) for line in step.lines]
-    fresh = RuleList([one for number, one in enumerate(entries) if number not in came_from], universe)
-    stays: list[int] = []
-    asked: list[int] = []
-    for number, (line, entry) in enumerate(zip(step.lines, entries, strict=True)):
-        earlier = came_from.get(number)
-        if earlier is None or old[earlier].implicit is not line.implicit:
-            asked.append(number)
+class _Among(NamedTuple):
+    """The lines of a filter that may cover those of some interfaces, by their `numbers`, and the places of the latter."""
+
+    rules: RuleList
+    numbers: tuple[int, ...]
+    asked: tuple[int, ...]
+
+
+def _filters(permitter: Permitter) -> Iterator[tuple[int, Filter, _Among]]:
+    """Yield each filter once for all lines that stand on the same interfaces."""
+    for at, step in enumerate(permitter.ruleset.steps):
+        if not isinstance(step, Filter):
             continue
-        found = covered.get(earlier)
-        if found is not None and kept.issuperset(found.numbers):
-            stays.append(number)
-        elif found is not None or any(map(fresh.matches_any_of, (*entry.exact, *entry.unsure))):
-            asked.append(number)
-    return stays, asked
-
-
-def _permitter(ruleset: Ruleset) -> Permitter:
-    """Index a ruleset by all packets, not only by those that open a connection."""
-    return Permitter(ruleset, ServiceUniverse(services_of([ruleset])))
-
-
-def _of_step(
-    permitter: Permitter, at: int, step: Filter, asked: Iterable[int], *, without: Iterable[int] = ()
-) -> Iterator[tuple[int, tuple[int, ...]]]:
-    """Yield which of some lines of a filter are unreachable, and the lines, `without` some, that cover them."""
-    left_out = frozenset(without)
-    alike: dict[tuple[frozenset[str] | None, frozenset[str] | None], list[int]] = {}
-    for number in asked:
-        line = step.lines[number]
-        same = alike.setdefault((line.match.ingress, line.match.egress), [])
-        if line.enabled and not line.implicit:
-            same.append(number)
-    for (ingress, egress), numbers in alike.items():
-        if not numbers:
-            continue
-        chosen = tuple(
-            number
-            for number, line in enumerate(step.lines)
-            if number not in left_out
-            and covers_names(line.match.ingress, ingress)
-            and covers_names(line.match.egress, egress)
-        )
-        rules, _ = permitter.indexed(at, None if len(chosen) == len(step.lines) else chosen)
-        places = {number: place for place, number in enumerate(chosen)}
-        for one in rules.unreachable(places[number] for number in numbers):
-            yield chosen[one.line], tuple(chosen[place] for place in one.covered_by)
+        alike: dict[tuple[frozenset[str] | None, frozenset[str] | None], set[int]] = {}
+        for number, line in enumerate(step.lines):
+            same = alike.setdefault((line.match.ingress, line.match.egress), set())
+            if line.enabled and not line.implicit:
+                same.add(number)
+        for (ingress, egress), asked in alike.items():
+            if not asked:
+                continue
+            numbers = tuple(
+                number
+                for number, line in enumerate(step.lines)
+                if covers_names(line.match.ingress, ingress) and covers_names(line.match.egress, egress)
+            )
+            rules, _ = permitter.indexed(at, None if len(numbers) == len(step.lines) else numbers)
+            places = tuple(place for place, number in enumerate(numbers) if number in asked)
+            yield at, step, _Among(rules, numbers, places)

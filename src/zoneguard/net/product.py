@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from zoneguard.net.spans import Spans, intersect_spans, spans_size, spans_within, subtract_spans
+from zoneguard.net.spans import Spans, intersect_spans, spans_hold, spans_size, spans_within, subtract_spans
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -100,8 +100,8 @@ def count(product: Product, universe: ServiceUniverse) -> int:
 def holds(product: Product, probe: Probe, universe: ServiceUniverse) -> bool:
     """Tell whether a packet is in a product."""
     return (
-        spans_within(((probe.source, probe.source),), product.source)
-        and spans_within(((probe.destination, probe.destination),), product.destination)
+        spans_hold(product.source, probe.source)
+        and spans_hold(product.destination, probe.destination)
         and bool(product.services >> universe.atom_at(probe.service) & 1)
     )
 

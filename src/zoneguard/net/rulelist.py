@@ -7,7 +7,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from zoneguard.net.covering import Coverage
+from zoneguard.net.covering import Coverage, held_by_widest
 from zoneguard.net.product import Probe, Product, intersect
 from zoneguard.net.remainder import Remainder
 from zoneguard.net.spans import intersect_spans
@@ -260,6 +260,14 @@ class RuleList:
         coverage = Coverage(self._products, self._first_entry, self._exact, lambda: self._index)
         for line, covering in coverage.covered(asked):
             yield Unreachable(line, tuple(dict.fromkeys(self._line_of[entry] for entry in covering)))
+
+    def plainly_unreachable(self, among: Iterable[int]) -> Iterator[int]:
+        """Yield of some lines those of which each product lies in one of the widest products before it.
+
+        They are most of the unreachable ones, and soon found.
+        """
+        held = held_by_widest(self._products, self._exact)
+        return (line for line in among if held.issuperset(self._entries(line)))
 
     def _entries(self, line: int) -> range:
         return range(self._first_entry[line], self._first_entry[line + 1])

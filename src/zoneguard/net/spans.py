@@ -115,6 +115,14 @@ def spans_within(a: Spans, b: Spans) -> bool:
     return True
 
 
+def spans_hold(spans: Spans, number: int) -> bool:
+    """Tell whether a number is in spans."""
+    if len(spans) == 1:  # as most are
+        return spans[0][0] <= number <= spans[0][1]
+    at = bisect_right(spans, (number, LAST + 1)) - 1
+    return at >= 0 and number <= spans[at][1]
+
+
 def spans_size(spans: Spans) -> int:
     """Count the numbers."""
     if len(spans) == 1:  # as most are

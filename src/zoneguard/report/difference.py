@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from zoneguard.report.harmless import harmless, harmless_json_lines
@@ -10,7 +11,7 @@ from zoneguard.report.width import wrap
 from zoneguard.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from zoneguard.text import Lang
 
@@ -20,7 +21,7 @@ _MOST_OF_A_KIND = 100  # told one by one
 
 
 class Entry:
-    """One change or kept violation, already in words."""
+    """One change or kept violation; it is put in words when it is told: of thousands a terminal shows a hundred."""
 
     def __init__(
         self,
@@ -28,11 +29,16 @@ class Entry:
         kind: str,
         device: str,
         zones: tuple[str, str],
-        message: Text,
+        tell: Callable[[], Text],
         places: Sequence[tuple[str, int, str, str]],
     ) -> None:
-        self.kind, self.device, self.zones, self.message = kind, device, zones, message
+        self.kind, self.device, self.zones, self._tell = kind, device, zones, tell
         self.places = tuple(places)  # side (before, after), line, file, text
+
+    @cached_property
+    def message(self) -> Text:
+        """What it is, in both languages."""
+        return self._tell()
 
 
 # The order in which a reader needs them.

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from zoneguard.firewall.compare import shared_lines, touched
+from zoneguard.firewall.compare import touched
 from zoneguard.firewall.model import Action
 from zoneguard.firewall.trace import trace
-from zoneguard.firewall.unreachable import unreachable_after
+from zoneguard.firewall.unreachable import plainly_unreachable
 from zoneguard.net import rulelist
 from zoneguard.net.cover import merged
 from zoneguard.net.product import Product, count, example_of
@@ -61,7 +61,14 @@ class Kept:
     orig_zone: str
     resp_zone: str
     lines: tuple[Line, ...]  # of the later side
-    example: Probe
+    part: Product
+    universe: ServiceUniverse  # of the services of `part`
+
+    # Made when it is told: most are told as a number.
+    @property
+    def example(self) -> Probe:
+        """Give a packet of it."""
+        return example_of(self.part, self.universe)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,14 +141,10 @@ class Sides:
     ) -> None:
         universe = universe_of([old[1], new[1]], regions)
         self.old, self.new = (Held(policy, spans, regions, *one, universe=universe) for one in (old, new))
-        # Most lines stand on both sides: only what the edit bears on is asked anew.
-        shared = shared_lines(old[1], new[1])
-        self.new.unreachable = unreachable_after(old[1], self.old.covered, new[1], shared)
-        found = (
-            touched(self.old.permitter, self.new.permitter, shared)
-            if self.old.faces == self.new.faces
-            else None
-        )
+        # Unreachable lines are not told here, so that it is enough to leave out those that are quickly found.
+        for one in (self.old, self.new):
+            one.unreachable = plainly_unreachable(one.ruleset, universe)
+        found = touched(self.old.permitter, self.new.permitter) if self.old.faces == self.new.faces else None
         self._opened = None if found is None else _permitting(found.opened, universe)
         self._closed = None if found is None else _permitting(found.closed, universe)
         self._newly: dict[tuple[str, str], list[Product]] = {}
@@ -179,22 +182,21 @@ class Sides:
             surely = _as_list((one for one in before if one.sure), having)
             perhaps = _as_list((one for one in before if not one.sure), having)
             groups: dict[tuple[object, ...], Together] = {}
-            for one in _passing(having, pair, excluding=surely, among=among):
-                # What perhaps passed before and perhaps does now has not changed.
-                rest = [judged(one)] if one.sure else list(perhaps.unmatched(judged(one)))
-                lines = _lines_of(one.decisions)
-                if rest:
+            for one in _passing(having, pair, among=among):
+                rest = surely.unmatched(judged(one))
+                if not one.sure:  # what perhaps passed before and perhaps does now has not changed
+                    rest = (left for part in rest for left in perhaps.unmatched(part))
+                if newly := list(rest):
+                    lines = _lines_of(one.decisions)
                     group = groups.setdefault((*map(id, lines), one.sure), Together(lines, one.sure, []))
-                    group.products.extend(rest)
+                    group.products.extend(newly)
             yield from ((pair, group) for group in groups.values())
 
     def kept(self) -> Iterator[Kept]:
         """Yield what passes beyond the policy and passed before; call it after `changes`."""
         for pair in self.new.pairs():
-            newly = RuleList(
-                [rulelist.Line(action=Action.DENY, exact=(one,)) for one in self._newly.get(pair, ())],
-                self.new.universe,
-            )
+            newly = self._newly.get(pair)
+            new = _permitting(newly, self.new.universe) if newly else None
             told: set[tuple[int, ...]] = set()
 
             def is_told(decisions: Iterable[Decision], told: set[tuple[int, ...]] = told) -> bool:
@@ -203,15 +205,18 @@ class Sides:
             for one in _passing(self.new, pair, excluding=self.new.allowed, enough=is_told):
                 lines = _lines_of(one.decisions)
                 key = tuple(map(id, lines))
-                rest = None if key in told else next(newly.unmatched(judged(one)), None)
-                if rest is not None:
+                if key in told:
+                    continue
+                part = judged(one) if new is None else next(new.unmatched(judged(one)), None)
+                if part is not None:
                     told.add(key)
                     yield Kept(
                         device=self.new.ruleset.device,
                         orig_zone=pair[0],
                         resp_zone=pair[1],
                         lines=lines,
-                        example=example_of(rest, self.new.universe),
+                        part=part,
+                        universe=self.new.universe,
                     )
 
 
