@@ -65,10 +65,17 @@ class Remainder:
         divided along the field in which the fewest entries are partial, so that each part lies whole
         inside or outside of them: at most two divisions deep.
         """
-        if product:
-            for left, _ in self._walk(self._start(product, among)):
-                if left is not None:
-                    yield left
+        if not product:
+            return
+        trimmed, _ = self._trim(self._start(product, among))
+        if trimmed is None:
+            return
+        if not trimmed[3]:  # no walk for what is whole at once
+            yield Product(trimmed[0], trimmed[1], trimmed[2])
+            return
+        for left, _ in self._walk(trimmed):
+            if left is not None:
+                yield left
 
     def leaves_any(self, product: Product, among: Entries) -> bool:
         """Tell whether any packet of a product, not empty, is in none of these entries."""
