@@ -84,6 +84,28 @@ def test_boxes_for_people_hold_the_same_packets_and_are_disjoint(given_services)
     assert sum(box.size() for box in boxes) == universe.count(wanted)
 
 
+@pytest.mark.parametrize("density", [0.02, 0.5, 0.98])
+@pytest.mark.parametrize("seed", range(5))
+def test_any_set_of_atoms_is_counted_and_told_exactly(*, seed, density):
+    random = Random(seed)
+    some = [Service(protocol=(6, 6), dport=(at, at + random.choice([0, 9]))) for at in range(0, 4000, 40)]
+    universe = ServiceUniverse([*some, HTTPS, DNS_ANSWER, ESTABLISHED])
+    wanted = sum(1 << at for at in range(len(universe.atoms)) if random.random() < density)
+    atoms = [universe.atoms[at] for at in bits_of(wanted)]
+    boxes = universe.boxes(wanted)
+    assert universe.count(wanted) == sum(atom.size() for atom in atoms) == sum(box.size() for box in boxes)
+    assert all(any(intersect_services(atom, box) == atom for box in boxes) for atom in atoms)
+    example = universe.example(wanted)
+    assert any(inside(example, atom) for atom in atoms)
+    alike = [atom for atom in atoms if atom.protocol == universe.atoms[universe.atom_at(example)].protocol]
+    opening = [
+        atom
+        for atom in alike
+        if atom.states & ConnectionState.NEW and inside(example._replace(dport=atom.dport[0]), atom)
+    ]
+    assert example.dport == min(atom.dport[0] for atom in opening)
+
+
 def test_one_service_comes_back_as_one_box():
     universe = ServiceUniverse([HTTPS, DNS_ANSWER, ESTABLISHED])
     for service in (HTTPS, DNS_ANSWER, ESTABLISHED, Service()):
