@@ -83,7 +83,7 @@ def hold_permissions_against_packets(kind, seed, packets):
             (next(iter(group.values()))[0].sure, [product for product, _ in held.parts(group)])
             for group in held.beyond(pair).groups
         ]
-        for pair in held.pairs()
+        for pair in held.faces.pairs()
     }
 
     for probe in between.probes(random, packets):

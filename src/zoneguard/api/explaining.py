@@ -111,8 +111,8 @@ class Explainer:
             Point(asked.protocol, asked.sport, asked.dport, flags=flags),
         )
         for held in self._held:
-            ways = [way for way in held.ways(*zones) if asked.ingress in ("", way[0])]
-            if not ways and asked.ingress and not held.faces:
+            ways = [way for way in held.faces.ways(*zones) if asked.ingress in ("", way[0])]
+            if not ways and asked.ingress and not held.faces.zones:
                 ways = [(asked.ingress, None)]
             traced = [(way, trace(held.ruleset, probe, *way)) for way in ways]
             # Where several ways fit, the one that lets it pass is the one that matters.

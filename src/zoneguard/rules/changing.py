@@ -15,7 +15,8 @@ from zoneguard.net.cover import merged
 from zoneguard.net.product import Product, count, example_of
 from zoneguard.net.rulelist import RuleList
 from zoneguard.policy.regions import allowed_regions, zone_spans
-from zoneguard.rules.permitting import MOST_PASSAGES, Held, judged, shown, universe_of, widest
+from zoneguard.rules.permission import shown
+from zoneguard.rules.permitting import MOST_PASSAGES, Held, judged, universe_of, widest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from zoneguard.net.universe import ServiceUniverse
     from zoneguard.policy.model import Policy
     from zoneguard.policy.regions import Region
-    from zoneguard.rules.permitting import Shown
+    from zoneguard.rules.permission import Shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +101,7 @@ def compare(policy: Policy, before: Sequence[ParseResult], after: Sequence[Parse
         sides = Sides(policy, spans, regions, old, new)
         changes += sides.changes()
         kept += sides.kept()
-        unplaced += [one.ruleset.device for one in (sides.old, sides.new) if not one.joins]
+        unplaced += [one.ruleset.device for one in (sides.old, sides.new) if not one.faces.joins]
     return Difference(
         changes=tuple(changes),
         kept=tuple(kept),
@@ -144,7 +145,11 @@ class Sides:
         # Unreachable lines are not told here, so that it is enough to leave out those that are quickly found.
         for one in (self.old, self.new):
             one.unreachable = plainly_unreachable(one.ruleset, universe)
-        found = touched(self.old.permitter, self.new.permitter) if self.old.faces == self.new.faces else None
+        found = (
+            touched(self.old.permitter, self.new.permitter)
+            if self.old.faces.zones == self.new.faces.zones
+            else None
+        )
         self._opened = None if found is None else _permitting(found.opened, universe)
         self._closed = None if found is None else _permitting(found.closed, universe)
         self._newly: dict[tuple[str, str], list[Product]] = {}
@@ -168,7 +173,7 @@ class Sides:
     def _one_way(
         self, without: Held, having: Held, touched: RuleList | None
     ) -> Iterator[tuple[tuple[str, str], Together]]:
-        for pair in having.pairs():
+        for pair in having.faces.pairs():
             among = (
                 None
                 if touched is None
@@ -194,7 +199,7 @@ class Sides:
 
     def kept(self) -> Iterator[Kept]:
         """Yield what passes beyond the policy and passed before; call it after `changes`."""
-        for pair in self.new.pairs():
+        for pair in self.new.faces.pairs():
             newly = self._newly.get(pair)
             new = _permitting(newly, self.new.universe) if newly else None
             told: set[tuple[int, ...]] = set()
@@ -228,7 +233,7 @@ def _passing(
     among: Sequence[Product] | None = None,
     enough: Callable[[tuple[Decision, ...]], bool] | None = None,
 ) -> Iterator[Passage]:
-    for way in held.ways(*pair):
+    for way in held.faces.ways(*pair):
         found = held.passing(pair, way, excluding=excluding, among=among, enough=enough)
         yield from islice(found, MOST_PASSAGES)
 
@@ -273,7 +278,7 @@ def _changed(
 
 def _deciding(held: Held, zones: tuple[str, str], probe: Probe) -> tuple[Line, ...]:
     """Give the line that denies one packet on the side where it does not pass."""
-    for way in held.ways(*zones):
+    for way in held.faces.ways(*zones):
         found = trace(held.ruleset, probe, *way)
         if found.steps and found.verdict is not Action.PERMIT:
             line = found.steps[-1].line

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from zoneguard.policy.model import Policy
     from zoneguard.rules.choosing import Ask
     from zoneguard.rules.pathing import PathCrossing
-    from zoneguard.rules.permitting import Permission
+    from zoneguard.rules.permission import Permission
     from zoneguard.text import Text
 
 __all__ = ["Conversation", "Decision", "End", "Evidence", "Looked", "TunnelSeen", "ZonedClaim"]

@@ -10,7 +10,8 @@ from zoneguard.net.product import count, example_of
 from zoneguard.net.spans import intersect_spans
 from zoneguard.net.translation import back
 from zoneguard.policy.verdict import owed
-from zoneguard.rules.permitting import MOST_PASSAGES, shown, universe_of
+from zoneguard.rules.permission import shown
+from zoneguard.rules.permitting import MOST_PASSAGES, universe_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     from zoneguard.net.spans import Spans
     from zoneguard.net.translation import Translated, Translation
     from zoneguard.policy.model import Policy
-    from zoneguard.rules.permitting import Held, Shown
+    from zoneguard.rules.permission import Shown
+    from zoneguard.rules.permitting import Held
 
 MOST_DEVICES = 32  # more are not combined
 MOST_PATHS = 64  # of one pair of zones
@@ -69,7 +71,9 @@ def path_crossings(policy: Policy, devices: Sequence[Held]) -> Iterator[PathCros
     spans = devices[0].spans
     universe = universe_of([one.ruleset for one in devices], devices[0].regions)
     held = {f"{at} {one.ruleset.device}": one.within(universe) for at, one in enumerate(devices)}
-    joins = {name: {zone for zones in one.faces.values() for zone in zones} for name, one in held.items()}
+    joins = {
+        name: {zone for zones in one.faces.zones.values() for zone in zones} for name, one in held.items()
+    }
     for orig in spans:
         for resp in spans:
             if orig == resp or owed(policy, orig, resp) is None:
@@ -126,7 +130,7 @@ def _along(
 
 def _past(held: Held, before: str, behind: str, pieces: list[_Piece]) -> Iterator[_Piece]:
     for piece in pieces:
-        for way in held.ways(before, behind):
+        for way in held.faces.ways(before, behind):
             for one in islice(held.permitter.passages(piece.now, *way), MOST_PASSAGES):
                 lines = tuple(decision.line for decision in one.decisions if decision.line is not None)
                 entered = one.entered

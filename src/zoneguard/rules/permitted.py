@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from zoneguard.net.product import Probe
     from zoneguard.net.spans import Spans
     from zoneguard.rules.base import Rule
-    from zoneguard.rules.permitting import Permission
+    from zoneguard.rules.permission import Permission
 
 COUNTED = 1 << 32  # more addresses than IPv4 has say nothing as a number
 _NAMED = 3  # addresses or services that are named one by one

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
-from ipaddress import ip_address
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from zoneguard.firewall.model import Action, Filter, Line
+from zoneguard.firewall.model import Action, Filter
 from zoneguard.firewall.permit import Passage, Permitter, applies, meets, services_of
 from zoneguard.firewall.trace import trace
 from zoneguard.firewall.unreachable import unreachable_lines
 from zoneguard.net import rulelist
-from zoneguard.net.address import FAMILIES, number_of, spans_of
+from zoneguard.net.address import FAMILIES
 from zoneguard.net.cover import merged
-from zoneguard.net.product import Probe, Product, count, example_of, intersect
+from zoneguard.net.product import Product, count, example_of, intersect
 from zoneguard.net.rulelist import RuleList
-from zoneguard.net.service import UNUSED_PORT, ConnectionState, Point, Service, intersect_services
+from zoneguard.net.service import ConnectionState, Service, intersect_services
 from zoneguard.net.spans import intersect_spans, spans_from, spans_meet
 from zoneguard.net.stretches import AddressField
 from zoneguard.net.universe import ServiceUniverse
-from zoneguard.policy.model import PUBLIC
 from zoneguard.policy.regions import allowed_regions, zone_spans
-from zoneguard.policy.verdict import root_zone
+from zoneguard.rules.facing import Faces, Way, device_of
+from zoneguard.rules.permission import Crossing, OpenWay, PairLine, Permission
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -33,9 +31,8 @@ if TYPE_CHECKING:
     from zoneguard.firewall.unreachable import Covered
     from zoneguard.net.spans import Spans
     from zoneguard.net.universe import ServiceSet
-    from zoneguard.policy.model import Device, Policy
+    from zoneguard.policy.model import Policy
     from zoneguard.policy.regions import Region
-    from zoneguard.rules.evidence import Conversation
 
 MOST_PASSAGES = 50_000  # of one pair of zones on one device; beyond, sizes are lower bounds
 
@@ -48,57 +45,6 @@ OPENING = (
     Service(protocol=(7, 255), states=ConnectionState.NEW),
 )
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Crossing:
-    """What one device lets pass from one zone to another by the same lines, and the policy does not allow."""
-
-    orig_zone: str
-    resp_zone: str
-    lines: tuple[Line, ...]  # that permitted, filter by filter; empty where only defaults did
-    defaults: tuple[Filter, ...]  # of which no line decided
-    translated: tuple[str, ...]  # ids of the translations on the way
-    sure: bool  # False: only if something that was not understood turns out so
-    unknown: tuple[str, ...]  # what that is
-    widest: Product
-    products: int
-    size: int  # packets: addresses x addresses x (protocol, ports, flags)
-    complete: bool  # False: products and size are lower bounds
-    ingress: str | None
-    egress: str | None
-    universe: ServiceUniverse  # of the services of `widest`
-
-    # Made when they are told: of 10,000 lines that each cross many pairs, most are told as a number.
-    @property
-    def shown(self) -> Shown:
-        """Give the widest part as people read it."""
-        return shown(self.widest, self.universe)
-
-    @property
-    def example(self) -> Probe:
-        """Give a packet of the widest part."""
-        return example_of(self.widest, self.universe)
-
-
-class Shown(NamedTuple):
-    """A product for people: spans of the sender, of the receiver (as it leaves), and boxes of services."""
-
-    source: Spans
-    destination: Spans
-    services: tuple[Service, ...]
-
-
-class OpenWay(NamedTuple):
-    """Two zones that a device joins with no written line in between; `by` is what its maker has it do."""
-
-    orig_zone: str
-    resp_zone: str
-    ingress: str | None
-    egress: str | None
-    by: str = ""
-
-
-Way: TypeAlias = tuple[str | None, str | None]  # interfaces by which packets come in and leave
 Group: TypeAlias = dict[Way, list[Passage]]  # what passes by the same lines, by each way; never empty
 
 
@@ -108,32 +54,6 @@ class Beyond(NamedTuple):
     groups: tuple[Group, ...]
     opened: OpenWay | None
     complete: bool
-
-
-class PairLine(NamedTuple):
-    """A permitting line and the pairs of zones it can let pass."""
-
-    line: Line
-    pairs: tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Permission:
-    """What one (virtual) device does between the zones, as its export says."""
-
-    device: str
-    declared: str | None  # id under devices: in the policy
-    file: str
-    format: str
-    ruleset: Ruleset
-    faces: Mapping[str, tuple[str, ...]]  # interface → zones
-    unplaced: tuple[str, ...]  # interfaces of which no zone is known
-    crossings: tuple[Crossing, ...]
-    open_ways: tuple[OpenWay, ...]
-    lines: tuple[PairLine, ...]
-    covered: tuple[Covered, ...]
-    denied_flows: tuple[str, ...]  # declared flows between zones it joins of which it permits nothing
-    joins: bool  # False: no two interfaces lead to different zones, so that nothing could be judged
 
 
 def permissions(policy: Policy, results: Sequence[ParseResult]) -> tuple[Permission, ...]:
@@ -164,18 +84,6 @@ def _takes_replies_for_new(ruleset: Ruleset) -> bool:
     )
 
 
-def device_of(policy: Policy, result: ParseResult, ruleset: Ruleset) -> Device | None:
-    """Find the policy's entry for a ruleset: by its name, by its host name, or by the file."""
-    for device in policy.devices:
-        if device.id in {ruleset.device, ruleset.device.partition("/")[0]}:
-            return device
-    for device in policy.devices:
-        if device.file is not None and result.file.endswith(device.file):
-            return device
-    alike = [one for one in policy.devices if one.format == result.format]
-    return alike[0] if len(alike) == 1 and len(policy.devices) == 1 else None
-
-
 class Held:
     """One ruleset held against the policy, in a universe that others may share."""
 
@@ -193,8 +101,7 @@ class Held:
         self.result, self.ruleset = result, ruleset
         self.device = device_of(policy, result, ruleset)
         self._shared_universe = universe
-        self._standing = {one.name for one in ruleset.interfaces if one.stands_for_others}
-        self.faces = self._faces()
+        self.faces = Faces(policy, spans, self.device, ruleset)
 
     @cached_property
     def universe(self) -> ServiceUniverse:
@@ -213,7 +120,7 @@ class Held:
         return made
 
     def permission(self) -> Permission:
-        placed = {name: zones for name, zones in self.faces.items() if zones}
+        placed = {name: zones for name, zones in self.faces.zones.items() if zones}
         crossings, open_ways = self._judged()
         return Permission(
             device=self.ruleset.device,
@@ -222,85 +129,14 @@ class Held:
             format=self.result.format,
             ruleset=self.ruleset,
             faces=placed,
-            unplaced=tuple(name for name, zones in self.faces.items() if not zones),
+            unplaced=tuple(name for name, zones in self.faces.zones.items() if not zones),
             crossings=tuple(crossings),
             open_ways=tuple(open_ways),
             lines=tuple(self._lines()),
             covered=tuple(self.covered.values()),
             denied_flows=tuple(self._denied_flows()),
-            joins=self.joins,
+            joins=self.faces.joins,
         )
-
-    # --- where interfaces lead --------------------------------------------------------------------------
-
-    def _faces(self) -> dict[str, tuple[str, ...]]:
-        declared = dict(self.device.interfaces) if self.device else {}
-        interfaces = {one.name: one for one in self.ruleset.interfaces if one.enabled}
-        names = list(dict.fromkeys([*interfaces, *_mentioned(self.ruleset)]))
-        known = {one.zone for one in interfaces.values()}
-        # Where lines name the zones themselves, a declared interface stands for a zone that none of them names.
-        called = {self._called(name) for name in names}
-        names += [
-            name
-            for name, zone in declared.items()
-            if name not in known and name not in names and zone not in called
-        ]
-        faces: dict[str, tuple[str, ...]] = {}
-        for name in names:
-            interface = interfaces.get(name)
-            zone = declared.get(name) or (declared.get(interface.zone or "") if interface else None)
-            zone = zone or self._called(name) or (self._called(interface.zone or "") if interface else None)
-            if zone is not None:
-                faces[name] = (zone,)
-                continue
-            networks = spans_from(
-                span for network in (interface.networks if interface else ()) for span in spans_of(network)
-            )
-            routed = [route.network for route in self.ruleset.routes if route.interface == name]
-            behind = spans_from(
-                span for network in routed if network.prefixlen > 0 for span in spans_of(network)
-            )
-            zones = [
-                zone
-                for zone, own in self.spans.items()
-                if spans_meet(own, networks) or spans_meet(own, behind)
-            ]
-            if any(network.prefixlen == 0 for network in routed) and PUBLIC not in zones:
-                zones.append(PUBLIC)
-            faces[name] = tuple(zones)
-        return faces
-
-    def _called(self, name: str) -> str | None:
-        """Take an interface or device zone that is called as a zone of the policy for that zone."""
-        names = {one.id: one.id for one in self.policy.zones}
-        names |= {called: one.id for one in self.policy.zones for called in (one.name.ja, one.name.en)}
-        return names.get(name) or names.get(name.lower())
-
-    def facing(self, zone: str) -> tuple[str | None, ...]:
-        if not self.faces:
-            return (None,)
-        found = tuple(name for name, zones in self.faces.items() if zone in zones)
-        return found or tuple(name for name, zones in self.faces.items() if not zones)
-
-    def pairs(self) -> Iterator[tuple[str, str]]:
-        for orig in self.spans:
-            for resp in self.spans:
-                if orig != resp and self.spans[orig] and self.spans[resp] and not self._are_kin(orig, resp):
-                    yield orig, resp
-
-    @property
-    def joins(self) -> bool:
-        """Whether two interfaces are known that may lead to different zones."""
-        return any(True for pair in self.pairs() for _ in self.ways(*pair))
-
-    def _are_kin(self, a: str, b: str) -> bool:
-        return root_zone(self.policy, a) == root_zone(self.policy, b)
-
-    def ways(self, orig: str, resp: str) -> Iterator[tuple[str | None, str | None]]:
-        for ingress in self.facing(orig):
-            for egress in self.facing(resp):
-                if ingress is None or ingress != egress or ingress in self._standing:
-                    yield ingress, egress
 
     # --- what is permitted ------------------------------------------------------------------------------
 
@@ -377,7 +213,7 @@ class Held:
         """Judge each pair of zones in one walk: what lines let pass beyond the policy, and open ways."""
         crossings: list[Crossing] = []
         open_ways: list[OpenWay] = []
-        for pair in self.pairs():
+        for pair in self.faces.pairs():
             found = self.beyond(pair)
             crossings += [self._crossing(pair, group, complete=found.complete) for group in found.groups]
             if found.opened is not None:
@@ -392,7 +228,7 @@ class Held:
         ] = {}  # by no written line, if something unknown turns out so
         complete = True
         opened: OpenWay | None = None
-        for way in self.ways(*pair):
+        for way in self.faces.ways(*pair):
             if not self.permitter.filters(*way):
                 opened = opened or OpenWay(*pair, *way)
                 continue
@@ -411,7 +247,7 @@ class Held:
                     continue
                 groups = doubtful if unwritten else written
                 groups.setdefault((decisions, one.sure), {}).setdefault(way, []).append(one)
-        if opened is not None and not (self.ruleset.forwards and all(map(self.is_placed, pair))):
+        if opened is not None and not (self.ruleset.forwards and all(map(self.faces.is_placed, pair))):
             opened = None
         groups = written if opened is not None else written | doubtful
         return Beyond(tuple(groups.values()), opened, complete)
@@ -473,15 +309,12 @@ class Held:
         ]
         return tuple(dict.fromkeys(word for one in matches for word in one.unknown))
 
-    def is_placed(self, zone: str) -> bool:
-        return any(zone in zones for zones in self.faces.values())
-
     # --- lines ------------------------------------------------------------------------------------------
 
     def _lines(self) -> Iterator[PairLine]:
         pairs = [
-            (orig, resp, tuple(map(self.permitter.known, self.ways(orig, resp))))
-            for orig, resp in self.pairs()
+            (orig, resp, tuple(map(self.permitter.known, self.faces.ways(orig, resp))))
+            for orig, resp in self.faces.pairs()
         ]
         zones = AddressField(list(self.spans.values()))
         places = {zone: 1 << at for at, zone in enumerate(self.spans)}
@@ -523,9 +356,9 @@ class Held:
     def _denied_flows(self) -> Iterator[str]:
         for region, flow in zip(self.regions, self.policy.flows, strict=True):
             orig, resp = flow.source.zone, flow.destination.zone
-            if not (self.is_placed(orig) and self.is_placed(resp)) or orig == resp:
+            if not (self.faces.is_placed(orig) and self.faces.is_placed(resp)) or orig == resp:
                 continue
-            ways = tuple(self.ways(orig, resp))
+            ways = tuple(self.faces.ways(orig, resp))
             services = self.universe.set_of(*region.services)
             if (
                 services
@@ -566,11 +399,6 @@ def widest(products: Sequence[Product], sizes: Sequence[int]) -> Product:
     return among[0] if len(among) == 1 else min(among, key=lambda one: (one.source, one.destination))
 
 
-def shown(product: Product, universe: ServiceUniverse) -> Shown:
-    """Put a product as people read it."""
-    return Shown(product.source, product.destination, universe.boxes(product.services))
-
-
 def _is_unwritten(passage: Passage) -> bool:
     return all(
         decision.line.implicit if decision.line is not None else not decision.filter.default_places
@@ -580,13 +408,6 @@ def _is_unwritten(passage: Passage) -> bool:
 
 def _deciders(passage: Passage) -> str:
     return ", ".join(one.line.id if one.line else one.filter.name for one in passage.decisions)
-
-
-def _mentioned(ruleset: Ruleset) -> Iterator[str]:
-    for step in ruleset.steps:
-        for one in step.lines if isinstance(step, Filter) else step.translations:
-            for names in (one.match.ingress, one.match.egress):
-                yield from sorted(names or ())
 
 
 def _replies(service: Service) -> Iterator[Service]:
@@ -601,43 +422,3 @@ def _replies(service: Service) -> Iterator[Service]:
         part = intersect_services(service, beside)
         if part is not None:
             yield part._replace(sport=service.dport, dport=service.sport)
-
-
-def denied_by(permissions: Sequence[Permission], conversation: Conversation) -> tuple[tuple[str, str], ...]:
-    """Name the devices that join a conversation's zones and surely deny it, each with the line that does.
-
-    Empty when one of them permits it or may do so, when none joins the zones, and for what is no new connection.
-    """
-    orig, resp = conversation.orig, conversation.resp
-    joining = [
-        (one, ways)
-        for one in permissions
-        if (
-            ways := [
-                (i, e)
-                for i, a in one.faces.items()
-                if orig.zone in a
-                for e, b in one.faces.items()
-                if resp.zone in b and i != e
-            ]
-        )
-    ]
-    if not joining or orig.zone == resp.zone:
-        return ()
-    probe = Probe(
-        number_of(ip_address(orig.address)),
-        number_of(ip_address(resp.address)),
-        Point(
-            conversation.protocol,
-            UNUSED_PORT,
-            conversation.port,
-            flags=2 if conversation.protocol == 6 else 0,
-        ),
-    )
-    denied = []
-    for one, ways in joining:
-        ends = [trace(one.ruleset, probe, *way) for way in ways]
-        if any(end.verdict is not Action.DENY for end in ends):
-            return ()
-        denied.append((one.device, ends[0].decided_by))
-    return tuple(denied)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from zoneguard.findings.finding import Severity, Verdict
 from zoneguard.net.flow import State
 from zoneguard.rules.base import Rule
+from zoneguard.rules.permission import denied_by
 from zoneguard.rules.permitted import line_words, tell_lines
-from zoneguard.rules.permitting import denied_by
 from zoneguard.rules.telling import end_words, service_words, tell, zone_name
 from zoneguard.text import Text
 

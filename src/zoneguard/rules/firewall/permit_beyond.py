@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from zoneguard.firewall.model import Line
     from zoneguard.policy.model import Policy
     from zoneguard.rules.evidence import Evidence
-    from zoneguard.rules.permitting import Crossing, Permission
+    from zoneguard.rules.permission import Crossing, Permission
 
 _PAIRS = 3  # pairs of zones that one line's findings tell apart
 

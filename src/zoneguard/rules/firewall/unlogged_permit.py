@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from zoneguard.findings.finding import Finding
     from zoneguard.firewall.model import Line
     from zoneguard.rules.evidence import Evidence
-    from zoneguard.rules.permitting import Permission
+    from zoneguard.rules.permission import Permission
 
 _NAMED = 5
 
