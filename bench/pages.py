@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import re
+import sys
 import time
 from importlib.metadata import version
 from pathlib import Path
@@ -47,7 +48,8 @@ def machine(scale: str, peers: Sequence[str], floor_mb: float) -> Machine:
         cores=os.cpu_count() or 1,
         memory_gb=int(memory.group(1)) / 1e6 if memory else 0,
         system=f"{platform.system()} {platform.release()}",
-        versions=[f"Python {platform.python_version()}", *own, *peers],
+        # Builds of one version differ by a sixth: Debian's is optimised by profile, one by pyenv is not.
+        versions=[f"Python {platform.python_version()} ({sys.base_prefix})", *own, *peers],
         floor_mb=floor_mb,
     )
 
@@ -137,9 +139,11 @@ def where(about: Machine) -> Text:
     """Say where and when it was measured."""
     small = about.scale == "quick"
     return Text(
-        ja=f"{about.date} に測定。{about.processor}、{about.cores} コア、メモリ {about.memory_gb:.0f} GB、{about.system}。"
+        ja=f"{about.date} に測定。{about.processor}、{about.cores} コア、メモリ {about.memory_gb:.0f} GB、{about.system}、"
+        f"{about.versions[0]}。"
         + ("`make bench-quick`: パケット数は 1/10 で、起動時間の比重が大きくなります。" if small else ""),
-        en=f"Measured on {about.date}: {about.processor}, {about.cores} cores, {about.memory_gb:.0f} GB of memory, {about.system}."
+        en=f"Measured on {about.date}: {about.processor}, {about.cores} cores, {about.memory_gb:.0f} GB of memory, {about.system}, "
+        f"{about.versions[0]}."
         + (" `make bench-quick`: a tenth of the packets, so start-up weighs more." if small else ""),
     )
 
