@@ -56,6 +56,18 @@ def test_what_passes_as_a_set_passes_packet_by_packet(*, seed, translates, way):
 
 
 @settings(max_examples=250, derandomize=True, deadline=None)
+@given(seed=st.integers(0, 2**32), translates=st.booleans(), way=st.sampled_from(WAYS))
+def test_one_packet_is_followed_by_the_index_as_line_by_line(*, seed, translates, way):
+    random = Random(seed)
+    ruleset = rulesets.random_ruleset(random, translates=translates, unknown=0.3)
+    universe = ServiceUniverse(services_of([ruleset]))
+    left_out = plainly_unreachable(ruleset, universe)
+    for index in (Permitter(ruleset, universe), Permitter(ruleset, universe, unreachable=left_out)):
+        for probe in probes(random):
+            assert trace(ruleset, probe, *way, index=index) == trace(ruleset, probe, *way)
+
+
+@settings(max_examples=250, derandomize=True, deadline=None)
 @given(seed=st.integers(0, 2**32), way=st.sampled_from(WAYS[:2]))
 def test_what_is_sure_and_what_is_possible_agree_with_the_trace(*, seed, way):
     random = Random(seed)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from zoneguard.firewall.model import Interface, Line, Match, Ruleset, Translation
+    from zoneguard.net.product import Probe
     from zoneguard.net.service import Service
     from zoneguard.net.spans import Spans
     from zoneguard.net.translation import Translated
@@ -237,6 +238,14 @@ class Permitter:
             else tuple(number for number, line in enumerate(step.lines) if meets(line.match, *path))
         )
         return self.indexed(at, chosen)
+
+    def first_match(
+        self, at: int, step: Filter, probe: Probe, path: tuple[str | None, str | None]
+    ) -> tuple[Line | None, tuple[Line, ...]]:
+        """Give the line of a filter that surely takes a packet first (None: its default), and those before that may."""
+        rules, lines = self._list_of(at, step, path)
+        found = rules.first_match(probe)
+        return None if found.line is None else lines[found.line], tuple(lines[one] for one in found.unsure)
 
     def indexed(self, at: int, chosen: tuple[int, ...] | None) -> tuple[RuleList, tuple[Line, ...]]:
         """Give the index of some lines of a step (None: all of them), made when it is first asked for."""

@@ -11,6 +11,7 @@ from zoneguard.net.spans import spans_hold
 
 if TYPE_CHECKING:
     from zoneguard.firewall.model import Line, Match, Ruleset, Translation
+    from zoneguard.firewall.permit import Permitter
     from zoneguard.net.address import Span
     from zoneguard.net.product import Probe
     from zoneguard.net.service import Point, Service
@@ -47,13 +48,24 @@ class Trace:
         )
 
 
-def trace(ruleset: Ruleset, probe: Probe, ingress: str | None, egress: str | None) -> Trace:
-    """Follow one packet through a ruleset until a filter denies it."""
+def trace(
+    ruleset: Ruleset,
+    probe: Probe,
+    ingress: str | None,
+    egress: str | None,
+    *,
+    index: Permitter | None = None,
+) -> Trace:
+    """Follow one packet through a ruleset until a filter denies it.
+
+    Line by line, or by the index of the ruleset where there is one and many packets are asked about: the packet must be
+    of its universe, and lines that nothing reaches are not asked.
+    """
     ingress, egress = known_as(ingress, ruleset.interfaces), known_as(egress, ruleset.interfaces)
     steps: list[Passed] = []
     translations: list[Translation] = []
     sure = True
-    for step in ruleset.steps if ruleset.forwards else ():
+    for at, step in enumerate(ruleset.steps if ruleset.forwards else ()):
         if not isinstance(step, Filter):
             for translation in step.translations:
                 if (
@@ -68,7 +80,12 @@ def trace(ruleset: Ruleset, probe: Probe, ingress: str | None, egress: str | Non
             continue
         if not applies(step, ingress, egress):
             continue
-        passed = _passed(step, probe, ingress, egress)
+        line, unsure = (
+            _first_match(step, probe, ingress, egress)
+            if index is None
+            else index.first_match(at, step, probe, (ingress, egress))
+        )
+        passed = Passed(step, line, step.default if line is None else line.action, unsure)
         steps.append(passed)
         doubtful = any(line.action is not passed.action for line in passed.doubtful)
         if doubtful or not sure:
@@ -91,15 +108,16 @@ def holds(match: Match, probe: Probe) -> bool:
     )
 
 
-def _passed(step: Filter, probe: Probe, ingress: str | None, egress: str | None) -> Passed:
+def _first_match(
+    step: Filter, probe: Probe, ingress: str | None, egress: str | None
+) -> tuple[Line | None, tuple[Line, ...]]:
     doubtful: list[Line] = []
     for line in step.lines:
         if line.enabled and meets(line.match, ingress, egress) and holds(line.match, probe):
-            if line.match.unknown:
-                doubtful.append(line)
-            else:
-                return Passed(step, line, line.action, tuple(doubtful))
-    return Passed(step, None, step.default, tuple(doubtful))
+            if not line.match.unknown:
+                return line, tuple(doubtful)
+            doubtful.append(line)
+    return None, tuple(doubtful)
 
 
 def _served(service: Service, point: Point) -> bool:

@@ -279,7 +279,7 @@ def _changed(
 def _deciding(held: Held, zones: tuple[str, str], probe: Probe) -> tuple[Line, ...]:
     """Give the line that denies one packet on the side where it does not pass."""
     for way in held.faces.ways(*zones):
-        found = trace(held.ruleset, probe, *way)
+        found = trace(held.ruleset, probe, *way, index=held.permitter)
         if found.steps and found.verdict is not Action.PERMIT:
             line = found.steps[-1].line
             return (line,) if line is not None else ()

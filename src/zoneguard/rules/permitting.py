@@ -301,7 +301,8 @@ class Held:
 
     def _unknown(self, passage: Passage, way: Way) -> tuple[str, ...]:
         """Name what was not understood and decides: of the lines that permit, and of those that may take it before."""
-        found = trace(self.ruleset, example_of(passage.entered, self.universe), *way)
+        example = example_of(passage.entered, self.universe)
+        found = trace(self.ruleset, example, *way, index=self.permitter)
         matches = [
             *(decision.line.match for decision in passage.decisions if decision.line is not None),
             *(line.match for step in found.steps for line in step.doubtful),
