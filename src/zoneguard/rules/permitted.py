@@ -14,7 +14,7 @@ from zoneguard.text import Text
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from zoneguard.firewall.model import Filter, Line
+    from zoneguard.firewall.model import Filter, Line, Place
     from zoneguard.net.product import Probe
     from zoneguard.net.spans import Spans
     from zoneguard.rules.base import Rule
@@ -83,9 +83,11 @@ def locators(lines: Iterable[Line]) -> tuple[LineLocator, ...]:
     lines = tuple(lines)
     places = [line.places[0] for line in lines if line.places]
     places += [place for line in lines for place in line.places[1 : _PLACES + 1]]
-    return tuple(
-        LineLocator(file=place.file, line=place.line, text=place.text) for place in dict.fromkeys(places)
-    )
+    return tuple(map(_locator, dict.fromkeys(places)))
+
+
+def _locator(place: Place) -> LineLocator:
+    return LineLocator(file=place.file, line=place.line, text=place.text)
 
 
 def tell_lines(
@@ -104,11 +106,9 @@ def tell_lines(
     defaults: Iterable[Filter] = (),
 ) -> Finding:
     """Make a finding of lines of one device, and of the places where defaults of filters are written."""
-    written = (
-        LineLocator(file=place.file, line=place.line, text=place.text)
-        for one in defaults
-        for place in one.default_places[:_PLACES]
-    )
+    places = locators(lines)
+    if written := [place for one in defaults for place in one.default_places[:_PLACES]]:
+        places = tuple(dict.fromkeys((*places, *map(_locator, written))))
     return Finding(
         rule=rule.id,
         name=name or rule.name,
@@ -120,7 +120,7 @@ def tell_lines(
         orig=Party(zone=zones[0]) if zones else None,
         resp=Party(zone=zones[1]) if zones else None,
         service=service,
-        locators=tuple(dict.fromkeys((*locators(lines), *written))),
+        locators=places,
         device=permission.device,
         line=", ".join(dict.fromkeys(line.id for line in lines)) if 0 < len(lines) <= _NAMED else None,
         allowed_by=allowed_by,

@@ -287,15 +287,16 @@ class Held:
         known: set[tuple[Product, ...]] = set()
         for way, passages in group.items():
             products = tuple(map(judged, passages))
-            if products in known:
-                continue
+            if len(group) > 1:  # most come by one way, and are not compared
+                if products in known:
+                    continue
+                known.add(products)
             fresh = merged(products)
             if told:
                 before = RuleList(
                     [rulelist.Line(action=Action.PERMIT, exact=(one,)) for one in told], self.universe
                 )
                 fresh = merged(rest for one in fresh for rest in before.unmatched(one))
-            known.add(products)
             told += fresh
             yield from ((product, way) for product in fresh)
 
