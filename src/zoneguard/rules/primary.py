@@ -81,12 +81,16 @@ def _speaker(
     A violation never hangs on what is merely for review, nor that on what could not be verified. `name` is the
     fingerprint that all of them share, where they do.
     """
-    ranked = [finding for _, finding in (sorted(group, key=_precedence) if len(group) > 1 else group)]
-    first = ranked[0]
-    hanging = {finding.rule for finding in ranked} | {rule for finding in ranked for rule in finding.related}
-    grave = min(
-        (finding.severity for finding in ranked if finding.verdict is first.verdict), key=SEVERITY_ORDER.index
-    )
+    first, hanging = group[0][1], {*group[0][1].related}
+    grave = first.severity
+    if len(group) > 1:  # most stand alone
+        ranked = [finding for _, finding in sorted(group, key=_precedence)]
+        first = ranked[0]
+        hanging = {rule for finding in ranked for rule in (finding.rule, *finding.related)}
+        grave = min(
+            (finding.severity for finding in ranked if finding.verdict is first.verdict),
+            key=SEVERITY_ORDER.index,
+        )
     return replace(
         first,
         related=tuple(sorted(hanging - {first.rule})),
