@@ -183,7 +183,8 @@ class Sides:
             )
             if among == []:
                 continue
-            before = list(_passing(without, pair, among=among))
+            # Beyond so many of one side more is told than changed; of the other none is left out.
+            before = list(_passing(without, pair, among=among, most=MOST_PASSAGES))
             surely = _as_list((one for one in before if one.sure), having)
             perhaps = _as_list((one for one in before if not one.sure), having)
             groups: dict[tuple[object, ...], Together] = {}
@@ -207,7 +208,9 @@ class Sides:
             def is_told(decisions: Iterable[Decision], told: set[tuple[int, ...]] = told) -> bool:
                 return tuple(map(id, _lines_of(decisions))) in told
 
-            for one in _passing(self.new, pair, excluding=self.new.allowed, enough=is_told):
+            for one in _passing(
+                self.new, pair, excluding=self.new.allowed, enough=is_told, most=MOST_PASSAGES
+            ):
                 lines = _lines_of(one.decisions)
                 key = tuple(map(id, lines))
                 if key in told:
@@ -232,10 +235,12 @@ def _passing(
     excluding: RuleList | None = None,
     among: Sequence[Product] | None = None,
     enough: Callable[[tuple[Decision, ...]], bool] | None = None,
+    most: int | None = None,
 ) -> Iterator[Passage]:
+    """Yield what passes from one zone to another, `most` by each pair of interfaces."""
     for way in held.faces.ways(*pair):
         found = held.passing(pair, way, excluding=excluding, among=among, enough=enough)
-        yield from islice(found, MOST_PASSAGES)
+        yield from islice(found, most)
 
 
 def _as_list(passages: Iterable[Passage], held: Held) -> RuleList:
