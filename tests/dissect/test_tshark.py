@@ -44,7 +44,7 @@ SEARCHES = [
 @pytest.fixture
 def capture(tmp_path):
     path = tmp_path / "cut.pcap"
-    client = Ether() / IP(src="10.0.0.1", dst="10.0.0.2")
+    client = Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02") / IP(src="10.0.0.1", dst="10.0.0.2")
     wrpcap(
         str(path),
         [
@@ -191,7 +191,7 @@ def test_a_cut_capture_keeps_what_was_told_before_the_cut(capture):
 )
 def test_what_merely_runs_on_the_port_of_a_protocol_is_not_taken_for_it(tmp_path, port, protocol):
     path = tmp_path / "odd.pcap"
-    ends = Ether() / IP(src="192.0.2.1", dst="192.0.2.2")
+    ends = Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02") / IP(src="192.0.2.1", dst="192.0.2.2")
     wrpcap(
         str(path),
         [
