@@ -32,7 +32,7 @@ class Machine(NamedTuple):
     cores: int
     memory_gb: float
     system: str
-    versions: Sequence[str]
+    versions: Sequence[str]  # Python first
     floor_mb: float  # of the peaks: what the bench itself had resident
 
 
@@ -63,7 +63,7 @@ def page(results: Results, bars: Sequence[Bar], about: Machine, lang: Language) 
         "",
         say(where(about), lang),
         "",
-        ", ".join(about.versions),
+        ", ".join(about.versions[1:]),
         "",
         f"## {say(_PROMISES, lang)}",
         "",

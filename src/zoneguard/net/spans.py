@@ -119,8 +119,8 @@ def spans_hold(spans: Spans, number: int) -> bool:
     """Tell whether a number is in spans."""
     if len(spans) == 1:  # as most are
         return spans[0][0] <= number <= spans[0][1]
-    at = bisect_right(spans, (number, LAST + 1)) - 1
-    return at >= 0 and number <= spans[at][1]
+    at = _first_after(spans, number)
+    return at < len(spans) and spans[at][0] <= number
 
 
 def spans_size(spans: Spans) -> int:

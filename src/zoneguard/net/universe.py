@@ -25,9 +25,7 @@ if TYPE_CHECKING:
 ServiceSet: TypeAlias = int  # bit i: atom i of one universe
 
 COUNTED = 16384  # sets whose count, boxes or example are kept: 12 MB of counts at 5,500 atoms
-FEW_RUNS = (
-    16  # runs of atoms, up to which a set is counted run by run; octet by octet costs as much as 20 to 30
-)
+FEW_RUNS = 16  # runs of atoms that are counted run by run; octet by octet costs as much as 20 to 30
 
 
 class ServiceUniverse:

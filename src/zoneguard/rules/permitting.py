@@ -193,7 +193,7 @@ class Held:
     def passing(
         self,
         pair: tuple[str, str],
-        way: tuple[str | None, str | None],
+        way: Way,
         *,
         excluding: RuleList | None,
         among: Iterable[Product] | None = None,
